@@ -1,0 +1,67 @@
+"""StatefulSets: Pods with numbers, in order."""
+
+from __future__ import annotations
+
+from checks.wording import listed, require, states, troubles
+from labgrade.errors import Unmet
+from labgrade.facts import Cluster, Pod, StatefulSet
+from labgrade.text import Text
+
+
+def assert_ordinals_ready(cluster: Cluster, statefulset: StatefulSet, *, replicas: int) -> None:
+    """The StatefulSet has its Pods, `name-0` and on, and each of them is ready."""
+    __tracebackhide__ = True
+    require(statefulset, instead=cluster.deployments())
+    wanted = [f"pod/{statefulset.name}-{number}" for number in range(replicas)]
+    ready = [f"{pod}" for pod in statefulset.pods if pod.ready]
+    caught_up = statefulset.observed >= statefulset.generation
+    if statefulset.replicas == replicas and ready == wanted and caught_up:
+        return
+    asked, there, more = statefulset.replicas, listed(ready), _hold_up(cluster, statefulset)
+    raise Unmet(
+        Text(
+            en=f"{statefulset} asks for {asked} Pods; ready: {there.en}{more.en}",
+            fr=f"{statefulset} demande {asked} Pods ; prêts : {there.fr}{more.fr}",
+        ),
+        wanted=listed(wanted),
+        try_=f"kubectl describe pods -n {cluster.namespace}",
+        evidence=states(statefulset.pods),
+    )
+
+
+def assert_ordered(statefulset: StatefulSet) -> None:
+    """Pods are created one after the other, each once the one before is ready.
+
+    Judged by the policy, which the API server keeps for as long as the StatefulSet lives. Creation times are
+    shown, not judged: a Pod that was replaced later, or unready for a while, is younger than its place.
+    """
+    __tracebackhide__ = True
+    require(statefulset)
+    policy = statefulset.spec.get("podManagementPolicy", "OrderedReady")
+    if policy != "OrderedReady":
+        raise Unmet(
+            Text(
+                en=f"{statefulset} starts its Pods all at once: podManagementPolicy is {policy}",
+                fr=f"{statefulset} démarre ses Pods tous à la fois : podManagementPolicy vaut {policy}",
+            ),
+            wanted=Text(en="one after the other", fr="l'un après l'autre"),
+            try_="kubectl explain statefulset.spec.podManagementPolicy",
+            evidence=tuple(_birth(pod) for pod in statefulset.pods),
+        )
+
+
+def _birth(pod: Pod) -> str:
+    since = pod.condition("Ready").get("lastTransitionTime", "never")
+    return f"{pod}: created {pod.created}, ready since {since}"
+
+
+def _hold_up(cluster: Cluster, statefulset: StatefulSet) -> Text:
+    """What the Pods wait for, to follow a sentence."""
+    for claim in cluster.claims():
+        name = claim.storage_class
+        if name and not claim.bound and not cluster.storage_class(name).exists:
+            return Text(
+                en=f"; {claim} asks for the class {name}, which the cluster does not have",
+                fr=f" ; {claim} demande la classe {name}, que le cluster n'a pas",
+            )
+    return troubles(statefulset.pods)

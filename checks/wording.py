@@ -1,0 +1,62 @@
+"""Words that many checks share: names as students write them, and what to say of what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from labgrade.errors import Unmet
+from labgrade.facts import Fact, Pod, image_name
+from labgrade.text import Text
+
+NOTHING = Text("", "")
+
+
+def short(image: str) -> str:
+    """An image as a manifest would name it: `docker.io/library/nginx:1.26` is `nginx:1.26`."""
+    return image_name(image).removeprefix("docker.io/library/").removeprefix("docker.io/")
+
+
+def pairs(labels: Mapping[str, str]) -> str:
+    """Labels the way `kubectl -l` takes them."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def listed(things: Iterable[object]) -> Text:
+    """Things in a row, `none` where there are none."""
+    row = ", ".join(str(thing) for thing in things)
+    return Text(en=row or "none", fr=row or "aucun")
+
+
+def require(fact: Fact, *, instead: Sequence[Fact] = ()) -> None:
+    """The object exists.
+
+    `instead` is what students are known to make in its place: the failure names what there is of it.
+    """
+    __tracebackhide__ = True
+    if fact.exists:
+        return
+    found = listed(other for other in instead if other.exists)
+    more = NOTHING if found.en == "none" else Text(en=f", but {found.en}", fr=f", mais {found.fr}")
+    raise Unmet(
+        Text(
+            en=f"there is no {fact} in namespace {fact.namespace}{more.en}",
+            fr=f"il n'y a pas de {fact} dans le namespace {fact.namespace}{more.fr}",
+        ),
+        wanted=f"{fact}",
+        try_=f"kubectl get {fact.kind.lower()}s -n {fact.namespace}",
+    )
+
+
+def troubles(pods: Iterable[Pod]) -> Text:
+    """Why the first of these Pods that is in trouble is not ready, to follow a sentence; else nothing."""
+    found = next((trouble for pod in pods if (trouble := pod.trouble)), None)
+    return Text(en=f"; {found.en}", fr=f" ; {found.fr}") if found else NOTHING
+
+
+def states(pods: Iterable[Pod]) -> tuple[str, ...]:
+    """One line of evidence a Pod."""
+    return tuple(
+        f"{pod}: {pod.phase or 'absent'}, {'ready' if pod.ready else 'not ready'}, "
+        f"{pod.ip or 'no address'}, {pairs(pod.labels) or 'no labels'}"
+        for pod in pods
+    )

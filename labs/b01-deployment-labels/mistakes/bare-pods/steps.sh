@@ -1,0 +1,1 @@
+kubectl label pod/web-3 app=quarantine --overwrite

@@ -1,0 +1,1 @@
+"""Grades Kubernetes lab work."""

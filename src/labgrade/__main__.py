@@ -1,0 +1,7 @@
+"""`python -m labgrade`."""
+
+import sys
+
+from labgrade.cli import main
+
+sys.exit(main())

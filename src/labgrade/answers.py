@@ -1,0 +1,67 @@
+"""Answers: numbered manifests, then steps.sh; a mistake is an overlay on the solution."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labgrade.errors import UsageError
+from labgrade.model import Lab
+from labgrade.run import output
+from labgrade.yamlfile import YamlFile
+
+MANIFEST = re.compile(r"\d+-[a-z0-9.-]+\.ya?ml")
+STEPS = "steps.sh"
+STEP_SECONDS = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to apply, in order."""
+
+    name: str
+    files: tuple[Path, ...]
+
+
+def starter(lab: Lab) -> Answer:
+    """What students begin with; it may be nothing."""
+    return _answer("starter", {path.name: path for path in _files(lab.folder / "starter")})
+
+
+def solution(lab: Lab) -> Answer:
+    """The reference answer."""
+    return _answer("solution", {path.name: path for path in _files(lab.folder / "solution")})
+
+
+def mistake(lab: Lab, name: str) -> Answer:
+    """A recorded wrong answer: the solution with its own files laid over, less those it goes `without`."""
+    folder = lab.folder / "mistakes" / name
+    without = YamlFile(folder / "mistake.yaml").names(("without",))
+    files = {path.name: path for path in _files(lab.folder / "solution") if path.name not in without}
+    return _answer(name, files | {path.name: path for path in _files(folder)})
+
+
+def apply(answer: Answer, namespace: str, environment: Mapping[str, str]) -> None:
+    """Puts an answer into a namespace that exists already.
+
+    `environment` holds KUBECONFIG and a PATH with kubectl. HarnessError with kubectl's own words where it fails.
+    """
+    for path in answer.files:
+        if path.name == STEPS:
+            command = ["bash", "-eu", str(path)]
+        else:
+            command = ["kubectl", "apply", "-n", namespace, "-f", str(path)]
+        output(command, {**environment, "NAMESPACE": namespace}, seconds=STEP_SECONDS)
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is missing")
+    return [path for path in folder.iterdir() if MANIFEST.fullmatch(path.name) or path.name == STEPS]
+
+
+def _answer(name: str, files: Mapping[str, Path]) -> Answer:
+    order = sorted(files, key=lambda file: (file == STEPS, file))
+    return Answer(name, tuple(files[file] for file in order))

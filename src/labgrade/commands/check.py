@@ -1,0 +1,150 @@
+"""`labgrade check`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from labgrade import course, exports, result
+from labgrade.cli import FINDINGS, FINE, HARNESS, INTERRUPTED
+from labgrade.commands.options import (
+    absolute,
+    cluster_options,
+    confirm,
+    course_options,
+    language,
+    seconds,
+)
+from labgrade.errors import HarnessError, UsageError
+from labgrade.gradelab import Interrupted, Order, grade
+from labgrade.model import Check, Lab, LabResult, Outcome
+from labgrade.outcomes import selected
+from labgrade.terminal import line, look, summary
+from labgrade.text import Language, Text
+
+DISTURBS = Text(en="This run disturbs the cluster:", fr="Cette exécution perturbe le cluster :")
+
+GO_ON = Text(en="Go on?", fr="Continuer ?")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `labgrade check`."""
+    parser.add_argument("lab", metavar="LAB")
+    cluster_options(parser)
+    course_options(parser)
+    group = parser.add_argument_group("what is checked, and where results go")
+    group.add_argument("--only", action="append", default=[], metavar="CHECK", help="this check and its prerequisites")
+    group.add_argument("--no-disturb", action="store_true", help="leave out what deletes or scales")
+    group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="patience with a cluster that still changes")
+    group.add_argument("--out", type=absolute, metavar="DIR", help="default: reports/LAB")
+    group.add_argument("--format", action="append", default=[], choices=sorted(exports.EXPORTS), help="repeatable")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Grades, printing each check as it finishes; 0 only when everything was looked at and earned."""
+    found = course.find(args.course)
+    lab = found.lab(args.lab)
+    order = Order(
+        course=found,
+        lab=lab,
+        kubeconfig=args.kubeconfig,
+        context=args.context,
+        namespace=args.namespace,
+        only=tuple(args.only),
+        disturb=not args.no_disturb,
+        timeout=args.timeout,
+    )
+    folder = _folder(args, lab)
+    screen = _Screen(args, lab)
+    chosen = selected(lab, only=order.only, disturb=order.disturb)
+    screen.announce(chosen)
+    _agree(args, chosen)
+    try:
+        graded = grade(order, folder, began=screen.began, told=screen.told)
+    except Interrupted as interruption:
+        screen.summarise(interruption.result, export(interruption.result, folder, args))
+        return INTERRUPTED
+    except (HarnessError, UsageError):
+        export(result.read(folder / result.FILE_NAME), folder, args)
+        raise
+    screen.summarise(graded, export(graded, folder, args))
+    return exit_code(graded)
+
+
+def _agree(args: argparse.Namespace, chosen: list[Check]) -> None:
+    """Asks before it disturbs a cluster that is not the practice cluster, where somebody is there to ask."""
+    elsewhere = args.kubeconfig or args.context
+    if elsewhere and sys.stdin.isatty() and any(check.disturbs for check in chosen):
+        confirm(GO_ON, args, otherwise="Nothing was graded. `--no-disturb` leaves those checks out.")
+
+
+def exit_code(graded: LabResult) -> int:
+    """0 complete with everything earned, 3 where something could not be looked at, else 1."""
+    if any(outcome.state == "error" for outcome in graded.outcomes):
+        return HARNESS
+    return FINE if graded.perfect else FINDINGS
+
+
+def export(graded: LabResult, folder: Path, args: argparse.Namespace) -> list[Path]:
+    """Writes the reports beside result.json; their paths, result.json's first."""
+    names = args.format or ["junit", "html"]
+    written = [folder / result.FILE_NAME]
+    for name in names:
+        chosen = exports.EXPORTS[name]
+        path = folder / chosen.file
+        if path not in written:
+            path.write_text(chosen.render(graded, language=language(args)), encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def _folder(args: argparse.Namespace, lab: Lab) -> Path:
+    """Where results go: a partial run never takes the place of a full result."""
+    folder = Path(args.out) if args.out else Path.cwd() / "reports" / lab.id
+    if not args.only and not args.no_disturb:
+        return folder
+    try:
+        full = result.read(folder / result.FILE_NAME).complete
+    except UsageError:
+        full = False
+    return folder / "partial" if full else folder
+
+
+class _Screen:
+    """What the student sees."""
+
+    def __init__(self, args: argparse.Namespace, lab: Lab) -> None:
+        self._language: Language = language(args)
+        self._quiet, self._lab = args.quiet, lab
+        self._look = look(sys.stdout, no_color=args.no_color)
+        self._titles = {check.id: check.title for check in lab.checks}
+        self._transient = sys.stdout.isatty() and not args.quiet
+
+    def announce(self, checks: list[Check]) -> None:
+        """The lab, and beforehand what will be disturbed."""
+        if self._quiet:
+            return
+        print(f"{self._lab.id} · {self._lab.title[self._language]}")
+        acts = [check.disturbs[self._language] for check in checks if check.disturbs]
+        if acts:
+            print(DISTURBS[self._language], *(f"  - {act}" for act in acts), sep="\n")
+        print(flush=True)
+
+    def began(self, check: Check) -> None:
+        """A line that the outcome will replace."""
+        if self._transient:
+            print(f"… {check.title[self._language]}"[: self._look["width"] - 1], end="\r", flush=True)
+
+    def told(self, outcome: Outcome) -> None:
+        """A check's line, as it finishes."""
+        if self._transient:
+            print(" " * (self._look["width"] - 1), end="\r")
+        if not self._quiet:
+            print(line(outcome, language=self._language, titles=self._titles, **self._look), flush=True)
+
+    def summarise(self, graded: LabResult, files: list[Path]) -> None:
+        """The score, and where the files are."""
+        if not self._quiet:
+            print()
+        print(summary(graded, language=self._language, files=files, **self._look), flush=True)

@@ -1,0 +1,71 @@
+"""What a disturbing check may do to a student's cluster; each act is undone, also after a kill -9."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from labgrade.api import Api
+from labgrade.errors import Unmet
+from labgrade.facts import Fact, Pod, Workload
+from labgrade.journal import COMMAND_SECONDS, Journal
+from labgrade.reconcile import Reconciler
+from labgrade.text import Text
+
+T = TypeVar("T")
+
+
+class Disturb:
+    """The hands of one disturbing check."""
+
+    def __init__(self, api: Api, journal: Journal, reconciler: Reconciler) -> None:
+        self._api, self._journal, self._reconciler = api, journal, reconciler
+        self._acted = False
+
+    def delete(self, fact: Fact) -> None:
+        """Deletes exactly this object, not a successor of its name; its controller is expected to replace it."""
+        self._api.delete(fact.path, uid=fact.uid)
+        self._changed()
+
+    def scale(self, workload: Workload, replicas: int) -> None:
+        """Asks for so many replicas; today's number comes back when the check ends."""
+        self._journal.add({"patch": workload.path, "body": {"spec": {"replicas": workload.replicas}}})
+        self._api.patch(workload.path, {"spec": {"replicas": replicas}})
+        self._changed()
+
+    def write_file(self, pod: Pod, path: str, content: str, container: str | None = None) -> None:
+        """Writes a file in a container, which needs a shell; it is removed when the check ends.
+
+        Raises Unmet where the container refuses to write there.
+        """
+        name = container or next(iter(pod.containers))
+        where = {"namespace": pod.namespace, "pod": pod.name, "container": name}
+        self._journal.add({"exec": {**where, "command": ["rm", "-f", path]}})
+        command = ["sh", "-c", 'printf %s "$1" > "$0"', path, content]
+        done = self._api.exec(pod.namespace or "", pod.name, name, command, seconds=COMMAND_SECONDS)
+        self._acted = True
+        if done.code:
+            raise Unmet(
+                Text(
+                    en=f"{pod} cannot write {path}: {done.stderr.strip()}",
+                    fr=f"{pod} ne peut pas écrire {path} : {done.stderr.strip()}",
+                ),
+                try_=f"kubectl exec {pod.name} -- sh -c 'touch {path}'",
+            )
+
+    def eventually(self, judge: Callable[[], T]) -> T:
+        """`judge`'s value once its assertion holds; its last AssertionError when the cluster settles otherwise."""
+        __tracebackhide__ = True
+        return self._reconciler.until_met(judge)
+
+    def restore(self) -> list[str]:
+        """Undoes what was done; returns in words what has to wait for the next run."""
+        if not self._acted:
+            return []
+        left = self._journal.restore()
+        self._reconciler.disturbed()
+        return left
+
+    def _changed(self) -> None:
+        self._acted = True
+        self._reconciler.disturbed()

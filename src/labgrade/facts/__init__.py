@@ -1,0 +1,31 @@
+"""What can be known of a cluster: nouns that read lazily from a shared snapshot and never judge."""
+
+from labgrade.facts.base import Fact, matches
+from labgrade.facts.cluster import Cluster
+from labgrade.facts.nodes import Node
+from labgrade.facts.pods import Pod
+from labgrade.facts.reading import Reading, Recorded, Snapshot
+from labgrade.facts.services import Endpoint, Service
+from labgrade.facts.storage import PersistentVolumeClaim, StorageClass
+from labgrade.facts.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet, Workload, image_name
+
+__all__ = [
+    "Cluster",
+    "DaemonSet",
+    "Deployment",
+    "Endpoint",
+    "Fact",
+    "Node",
+    "PersistentVolumeClaim",
+    "Pod",
+    "Reading",
+    "Recorded",
+    "ReplicaSet",
+    "Service",
+    "Snapshot",
+    "StatefulSet",
+    "StorageClass",
+    "Workload",
+    "image_name",
+    "matches",
+]

@@ -1,0 +1,73 @@
+"""Services and where they send traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labgrade.facts.base import Fact
+from labgrade.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address behind a Service."""
+
+    ip: str
+    ready: bool
+    pod: str
+    """Name of the Pod; empty for an address that is no Pod's."""
+
+
+class Service(Fact):
+    """A Service and its endpoints."""
+
+    kind = "Service"
+
+    @property
+    def type(self) -> str:
+        """ClusterIP, NodePort, LoadBalancer or ExternalName; empty when there is no such Service."""
+        return str(self.spec.get("type", ""))
+
+    @property
+    def cluster_ip(self) -> str:
+        """Its virtual address; `None` for a headless one, empty when there is no such Service."""
+        return str(self.spec.get("clusterIP", ""))
+
+    @property
+    def headless(self) -> bool:
+        """Whether its name stands for the Pods themselves."""
+        return self.cluster_ip == "None"
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """Labels of the Pods that it sends to."""
+        return self.spec.get("selector") or {}
+
+    @property
+    def ports(self) -> list[Json]:
+        """`spec.ports`."""
+        return self.spec.get("ports") or []
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """The addresses behind it, from its EndpointSlices, each once."""
+        found = {
+            endpoint.ip: endpoint
+            for each in self._reading.items("EndpointSlice", self.namespace)
+            if (each["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == self.name
+            for endpoint in _endpoints(each)
+        }
+        return [found[ip] for ip in sorted(found)]
+
+
+def _endpoints(each: Json) -> list[Endpoint]:
+    return [
+        Endpoint(
+            ip=address,
+            # The API's rule: a condition that is not given means yes.
+            ready=(endpoint.get("conditions") or {}).get("ready") is not False,
+            pod=(endpoint.get("targetRef") or {}).get("name", ""),
+        )
+        for endpoint in each.get("endpoints") or []
+        for address in endpoint.get("addresses") or []
+    ]

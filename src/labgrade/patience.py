@@ -1,0 +1,94 @@
+"""The one place that waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import tenacity
+
+from labgrade import errors
+
+T = TypeVar("T")
+
+TRANSPORT_TRIES = 4
+TRANSPORT_PAUSE_SECONDS = 0.25
+
+
+def _passing(error: BaseException) -> bool:
+    """Worth another try: the server was not reached, or said that it is busy or unwell."""
+    status = getattr(error, "status", None)
+    return isinstance(error, errors.HarnessError) and (status is None or status == 429 or status >= 500)
+
+
+def retrying_transport(request: Callable[[], T]) -> T:
+    """`request`'s value; a passing fault of the way there is tried again, briefly; the last one is raised."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_passing),
+        stop=tenacity.stop_after_attempt(TRANSPORT_TRIES),
+        wait=tenacity.wait_exponential(multiplier=TRANSPORT_PAUSE_SECONDS),
+        reraise=True,
+    )
+    return retrying(request)
+
+
+def until(condition: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T | None:
+    """What `condition` returns once that is true; None when `seconds` have passed first."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda value: not value),
+        stop=tenacity.stop_after_delay(seconds),
+        wait=tenacity.wait_fixed(every),
+        retry_error_callback=lambda _: None,
+    )
+    return retrying(condition)
+
+
+def until_passes(judge: Callable[[], T], *, again: Callable[[], bool]) -> T:
+    """`judge`'s value once its assertion holds.
+
+    `again` waits for a reason to judge anew; where it returns False, there is none, and the last assertion is
+    raised without the frames of the retrying.
+    """
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(AssertionError),
+        stop=lambda _: not again(),
+        sleep=lambda _: None,
+        reraise=True,
+    )
+    __tracebackhide__ = True
+    return retrying(judge)
+
+
+class Alarm:
+    """Something other threads ring, and one thread waits for."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def ring(self) -> None:
+        """Wakes whoever waits, or the next one who does."""
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it rang within so many seconds; the next call waits for a new ring."""
+        rang = self._event.wait(max(0.0, seconds))
+        self._event.clear()
+        return rang
+
+
+def every(seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+    """Runs `action` again and again in the background; returns what ends it."""
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.wait(seconds):
+            action()
+
+    threading.Thread(target=loop, daemon=True).start()
+    return stop.set
+
+
+monotonic = time.monotonic
+"""Seconds on a clock that only goes forward."""

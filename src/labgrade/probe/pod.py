@@ -1,0 +1,143 @@
+"""The grader's own Pod, from which traffic is tried: one a run, in a namespace of the run's own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import secrets
+import threading
+from collections.abc import Sequence
+
+from labgrade.api import Api
+from labgrade.errors import HarnessError
+from labgrade.facts import Pod, Snapshot
+from labgrade.facts.reading import RESOURCES
+from labgrade.model import Json
+from labgrade.ours import create_namespace, create_pod, labels
+from labgrade.patience import until
+from labgrade.probe import agent
+from labgrade.probe.answer import ATTEMPT_SECONDS, Answer, Question
+from labgrade.probe.image import tag
+
+START_SECONDS = 60.0
+TRIES = 3
+"""How often questions without an answer are asked again before they end in `error`."""
+
+NAME, CONTAINER = "probe", "probe"
+RESTRICTED: Json = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+class ProbePod:
+    """Starts in the background at once; the first question waits for it, at most START_SECONDS."""
+
+    def __init__(self, api: Api, run: str) -> None:
+        self._api, self._run, self.namespace = api, run, f"labgrade-{run}"
+        self._failure: HarnessError | None = None
+        self._ip = ""
+        self._starting = threading.Thread(target=self._start, daemon=True)
+        self._starting.start()
+
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """The answers, in order, all asked at once in one exec.
+
+        HarnessError where the Pod cannot run, or where a question stays without a sound answer.
+        """
+        self._starting.join()
+        if self._failure:
+            raise self._failure
+        answers: dict[int, Answer] = {}
+        problem = ""
+        for _ in range(TRIES):
+            left = [index for index in range(len(questions)) if index not in answers]
+            try:
+                found = self._ask_once([questions[index] for index in left])
+            except HarnessError as error:
+                problem = str(error)
+                continue
+            answers |= {left[n]: answer for n, answer in found.items() if answer.verdict != "inconclusive"}
+            if len(answers) == len(questions):
+                return [answers[index] for index in range(len(questions))]
+            problem = next((answer.detail for answer in found.values() if answer.verdict == "inconclusive"), problem)
+        unanswered = ", ".join(q.words for i, q in enumerate(questions) if i not in answers)
+        raise HarnessError(f"the probe could not find out: {unanswered} ({problem or 'no answer'})")
+
+    def remove(self) -> None:
+        """Removes the Pod and its namespace, without waiting for them to be gone."""
+        self._starting.join()
+        namespace = RESOURCES["Namespace"].path(name=self.namespace)
+        self._api.delete(RESOURCES["Pod"].path(self.namespace, NAME), grace_seconds=0)
+        self._api.delete(namespace)
+
+    def _ask_once(self, questions: Sequence[Question]) -> dict[int, Answer]:
+        nonce = secrets.token_hex(8)
+        command = ["python3", "-IS", "-c", inspect.getsource(agent), json.dumps([q.data for q in questions]), nonce]
+        seconds = 20 + 2 * ATTEMPT_SECONDS + 0.05 * len(questions)
+        done = self._api.exec(self.namespace, NAME, CONTAINER, command, seconds=seconds)
+        lines = done.stdout.splitlines()
+        if done.code or not lines or lines[-1] != nonce:
+            raise HarnessError(f"the probe ended early (exit code {done.code}): {done.stderr.strip()[-300:]}")
+        return {
+            (data := json.loads(line))["index"]: self._answer(questions[data["index"]], data) for line in lines[:-1]
+        }
+
+    def _answer(self, question: Question, data: Json) -> Answer:
+        return Answer(
+            question=question.words,
+            source=f"pod/{NAME} {self._ip}",
+            verdict=data["verdict"],
+            seconds=data["seconds"],
+            status=data.get("status", 0),
+            body=data.get("body", ""),
+            addresses=tuple(data.get("addresses", ())),
+            detail=data.get("detail", ""),
+        )
+
+    def _start(self) -> None:
+        try:
+            self._create()
+            pod = until(self._settled_pod, seconds=START_SECONDS, every=0.2)
+            if pod is None or not pod.ready:
+                raise HarnessError(_why_not(pod))
+            self._ip = pod.ip
+        except HarnessError as error:
+            self._failure = HarnessError(f"the probe could not start: {error}")
+
+    def _create(self) -> None:
+        create_namespace(self._api, self.namespace, self._run, level="restricted")
+        container = {
+            "name": CONTAINER,
+            "image": tag(),
+            "imagePullPolicy": "IfNotPresent",
+            "command": ["python3", "-c", "import signal; signal.pause()"],
+            "securityContext": RESTRICTED,
+        }
+        spec: Json = {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 0,
+            "containers": [container],
+        }
+        body = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": NAME, "labels": labels(self._run)},
+            "spec": spec,
+        }
+        create_pod(self._api, self.namespace, body)
+
+    def _settled_pod(self) -> Pod | None:
+        """The Pod, once it is ready or will not be."""
+        pod = Pod(Snapshot(self._api), self.namespace, NAME)
+        reasons = [(s.get("state") or {}).get("waiting", {}).get("reason") for s in pod.container_statuses]
+        return pod if pod.ready or "ImagePullBackOff" in reasons else None
+
+
+def _why_not(pod: Pod | None) -> str:
+    trouble = pod.trouble if pod else None
+    return trouble.en if trouble else f"it was not ready within {START_SECONDS:.0f} s"

@@ -1,0 +1,48 @@
+"""Where clusters come from: one module each, and the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from labgrade.providers import kind
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSpec:
+    """A cluster to make: one control plane and two workers."""
+
+    name: str
+    kubeconfig: Path
+    """Where the kubeconfig for the grader goes."""
+    images: tuple[str, ...] = ()
+    """Put onto every node, each `name:tag@sha256:…`."""
+    users: bool = False
+    """Also into the user's own kubeconfig, as its current context, for kubectl."""
+
+
+class Provider(Protocol):
+    """What a provider module offers."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a cluster of that name."""
+        ...
+
+    def start(self, spec: ClusterSpec, say: Say) -> None:
+        """Makes the cluster, or starts it again, and waits until its nodes are Ready; HarnessError otherwise."""
+        ...
+
+    def stop(self, name: str) -> None:
+        """Removes the cluster; fine where there is none."""
+        ...
+
+    def collect_logs(self, name: str, into: Path) -> None:
+        """Saves what may explain a cluster that does not work."""
+        ...
+
+
+PROVIDERS: Mapping[str, Provider] = {"kind": kind}

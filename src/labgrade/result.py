@@ -1,0 +1,210 @@
+"""result.json, version 1: the source of every report, written so that no crash can tear it.
+
+`schemas/result-v1.schema.json` is its published form.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any, NoReturn
+
+from labgrade.errors import UsageError
+from labgrade.model import ClusterInfo, Json, LabResult, Outcome, Student
+from labgrade.resultform import Field
+from labgrade.text import harmless
+from labgrade.wholefile import make_folder, write_whole
+
+SCHEMA = "labgrade/result/v1"
+FILE_NAME = "result.json"
+ROUNDING = 0.005
+"""Totals are rounded to two decimals."""
+
+
+def to_data(result: LabResult) -> Json:
+    """The result as version 1 has it."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"version": result.tool_version},
+        "course": {"digest": result.course_digest},
+        "lab": {"id": result.lab_id, "title": result.lab_title.data()},
+        "student": result.student and {"id": result.student.id, "name": result.student.name},
+        "cluster": {
+            "name": result.cluster.name,
+            "uid": result.cluster.uid,
+            "version": result.cluster.version,
+        },
+        "run": result.run,
+        "started": result.started,
+        "finished": result.finished,
+        "earned": _number(result.earned),
+        "possible": _number(result.possible),
+        "grade": _number(result.grade),
+        "complete": result.complete,
+        "not_run": list(result.not_run),
+        "note": result.note.data(),
+        "outcomes": [outcome_data(outcome) for outcome in result.outcomes],
+    }
+
+
+def outcome_data(outcome: Outcome) -> Json:
+    """One outcome as version 1 has it."""
+    return {
+        "id": outcome.id,
+        "title": outcome.title.data(),
+        "state": outcome.state,
+        "points": _number(outcome.points),
+        "earned": _number(outcome.earned),
+        "seconds": _number(outcome.seconds),
+        "saw": outcome.saw.data(),
+        "wanted": outcome.wanted.data(),
+        "try": outcome.try_.data(),
+        "hint": outcome.hint.data(),
+        "evidence": list(outcome.evidence),
+        "blocked_by": list(outcome.blocked_by),
+    }
+
+
+def _number(value: float) -> float:
+    """Whole numbers without `.0`, as people write points."""
+    return int(value) if float(value).is_integer() else value
+
+
+def from_data(data: Any) -> LabResult:
+    """The result that `to_data` gave, or another writer of version 1; keys not known are ignored.
+
+    UsageError with the key and what was found there, also where the totals contradict the outcomes.
+    """
+    top = Field(data, ())
+    _check_schema(top)
+    student = top.get("student")
+    result = LabResult(
+        lab_id=top.get("lab").get("id").name(),
+        lab_title=top.get("lab").get("title").text(),
+        tool_version=top.get("tool").get("version").string(),
+        course_digest=top.get("course").get("digest").string(),
+        run=top.get("run").string(),
+        cluster=ClusterInfo(**{key: top.get("cluster").get(key).string() for key in ("name", "uid", "version")}),
+        started=top.get("started").time(),
+        finished=None if top.get("finished").value is None else top.get("finished").time(),
+        possible=top.get("possible").number(),
+        outcomes=tuple(outcome_from(field) for field in top.get("outcomes").items()),
+        not_run=tuple(field.name() for field in top.get("not_run").items()),
+        note=top.get("note").text(),
+        student=None
+        if student.value is None
+        else Student(id=student.get("id").name(), name=student.get("name").string()),
+    )
+    _check_consistent(result, top)
+    return result
+
+
+def _check_schema(top: Field) -> None:
+    found = top.get("schema")
+    if found.value == SCHEMA:
+        return
+    if isinstance(found.value, str) and found.value.startswith("labgrade/result/"):
+        found.fail(f"is {found.value!r}, but this labgrade reads {SCHEMA}: use the version that wrote it")
+    found.fail(f"is {found.shown}, but {SCHEMA!r} is expected: this is not a labgrade result")
+
+
+def outcome_from(field: Field) -> Outcome:
+    """The outcome that `outcome_data` gave; UsageError as for `from_data`."""
+    outcome = Outcome(
+        id=field.get("id").name(),
+        title=field.get("title").text(),
+        state=field.get("state").state(),
+        points=field.get("points").number(),
+        earned=field.get("earned").number(),
+        seconds=field.get("seconds").number(),
+        hint=field.get("hint").text(),
+        saw=field.get("saw").text(),
+        wanted=field.get("wanted").text(),
+        try_=field.get("try").text(),
+        evidence=tuple(item.string() for item in field.get("evidence").items()),
+        blocked_by=tuple(item.name() for item in field.get("blocked_by", default=[]).items()),
+    )
+    most = outcome.points if outcome.state in {"passed", "failed"} else 0
+    if outcome.earned > most + ROUNDING:
+        field.get("earned").fail(f"is {outcome.earned:g}, but a check that is {outcome.state} earns {most:g} at most")
+    return outcome
+
+
+def _check_consistent(result: LabResult, top: Field) -> None:
+    """A result whose totals say something else than its outcomes was edited or damaged: believe none of it."""
+    seen: set[str] = set()
+    fields = [*((field.get("id"), field.get("id").name()) for field in top.get("outcomes").items())]
+    fields += [(field, field.name()) for field in top.get("not_run").items()]
+    for field, name in fields:
+        if name in seen:
+            field.fail(f"is {name!r}, which stands here a second time")
+        seen.add(name)
+    if result.earned > result.possible + ROUNDING:
+        top.get("earned").fail(f"is {result.earned:g}, which is more than the {result.possible:g} possible")
+    for key, right in (("earned", result.earned), ("grade", result.grade)):
+        if abs(top.get(key).number() - right) > ROUNDING:
+            top.get(key).fail(f"is {top.get(key).shown}, but the outcomes make it {right:g}")
+    if top.get("complete").boolean() != result.complete:
+        top.get("complete").fail(f"is {top.get('complete').shown}, but the outcomes make it {result.complete}")
+
+
+def dumps(result: LabResult) -> str:
+    """The text of result.json: indented, accents readable, safe to show in a terminal, and ending in a newline."""
+    words = json.dumps(to_data(result), ensure_ascii=False, allow_nan=False, indent=2)
+    return re.sub(r"[^\n -~]+", lambda found: _safe(found[0]), words) + "\n"
+
+
+def _safe(characters: str) -> str:
+    return characters if harmless(characters) == characters else "".join(map(_escaped, characters))
+
+
+def _escaped(character: str) -> str:
+    """A JSON escape for what would drive a terminal; other characters stay."""
+    if unicodedata.category(character) == "Cs":
+        # Half a surrogate pair is no character: strict JSON readers refuse its escape, so it is spelled out.
+        return f"\\\\u{ord(character):04x}"
+    if harmless(character) == character:
+        return character
+    return json.dumps(character)[1:-1] if ord(character) != 0x7F else "\\u007f"
+
+
+def loads(words: str) -> LabResult:
+    """The result in the text of a result.json; UsageError as for `from_data`."""
+    try:
+        data: Any = json.loads(words, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"not JSON: {error}") from error
+    return from_data(data)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def read(path: Path) -> LabResult:
+    """The result in a file; UsageError (file, key, what was found) where there is none that can be used."""
+    try:
+        return loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+class Writer:
+    """Keeps result.json in one folder while a result grows.
+
+    At every instant, also after kill -9 or a power cut, the file is whole: the last result written, or the
+    one before.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Makes the folder if need be; UsageError where that cannot be done."""
+        make_folder(folder)
+        self.path = folder / FILE_NAME
+
+    def write(self, result: LabResult) -> None:
+        """Replaces the file by this result; UsageError where that cannot be done (no permission, disk full)."""
+        write_whole(self.path, dumps(result).encode())

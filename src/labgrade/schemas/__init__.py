@@ -1,0 +1,1 @@
+"""Published schemas of what labgrade writes, to be read with importlib.resources."""

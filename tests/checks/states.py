@@ -1,0 +1,188 @@
+"""Recorded states in short: objects as the API has them, answers as a probe brings them, hands without a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from labgrade.disturb import Disturb
+from labgrade.facts import Cluster, Fact, Pod, Workload
+from labgrade.model import Json
+from labgrade.probe import Answer, ProbePod, Prober, Question, Verdict
+
+T = TypeVar("T")
+NAMESPACE = "lab"
+
+
+def made(kind: str, name: str, **parts: Any) -> Json:
+    """An object with the least that it needs; `labels`, `annotations` and `owner` go into its metadata."""
+    metadata: Json = {"name": name, "namespace": NAMESPACE, "uid": parts.pop("uid", f"{kind}-{name}")}
+    metadata |= {key: parts.pop(key) for key in ("labels", "annotations", "generation") if key in parts}
+    metadata |= parts.pop("metadata", {})
+    if owner := parts.pop("owner", None):
+        kind_of, name_of = owner
+        uid = f"{kind_of}-{name_of}"
+        metadata["ownerReferences"] = [{"kind": kind_of, "name": name_of, "uid": uid, "controller": True}]
+    return {"kind": kind, "metadata": metadata, **parts}
+
+
+def pod(name: str, *, ip: str = "10.0.0.1", ready: bool = True, spec: Json | None = None, **parts: Any) -> Json:
+    """A running Pod."""
+    status = {
+        "phase": parts.pop("phase", "Running"),
+        "podIP": ip,
+        "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+    }
+    return made("Pod", name, spec=spec or {}, status=status, **parts)
+
+
+def template(labels: Mapping[str, str], image: str = "nginx:1.26", **spec: Any) -> Json:
+    """A Pod template with one container."""
+    return {"metadata": {"labels": dict(labels)}, "spec": {"containers": [{"name": "nginx", "image": image}], **spec}}
+
+
+def deployment(name: str, *, replicas: int, image: str, revision: int, **status: int) -> Json:
+    """A Deployment whose Pods are labelled `app: <name>`; all of them up to date and available unless told."""
+    spec: Json = {
+        "replicas": replicas,
+        "selector": {"matchLabels": {"app": name}},
+        "template": template({"app": name}, image),
+    }
+    counts = {"updatedReplicas": replicas, "readyReplicas": replicas, "availableReplicas": replicas} | status
+    return made(
+        "Deployment",
+        name,
+        generation=2,
+        annotations={"deployment.kubernetes.io/revision": str(revision)},
+        spec=spec,
+        status={"observedGeneration": 2} | counts,
+    )
+
+
+def revision(owner: str, number: int, *, image: str, ready: int, history: str = "", **parts: Any) -> Json:
+    """A ReplicaSet of a Deployment."""
+    annotations = {"deployment.kubernetes.io/revision": str(number)}
+    if history:
+        annotations["deployment.kubernetes.io/revision-history"] = history
+    return made(
+        "ReplicaSet",
+        parts.pop("name", f"{owner}-{number}"),
+        owner=("Deployment", owner),
+        annotations=annotations,
+        spec={"replicas": ready, "template": template({"app": owner}, image)},
+        status={"readyReplicas": ready},
+    )
+
+
+def service(name: str, *, selector: Mapping[str, str], ip: str = "10.96.0.1", port: int = 80, **entry: Any) -> Json:
+    """A ClusterIP Service, or with `ip="None"` a headless one."""
+    ports = [{"port": port, **entry}]
+    return made(
+        "Service", name, spec={"clusterIP": ip, "selector": dict(selector), "ports": ports, "type": "ClusterIP"}
+    )
+
+
+def endpoints(of: str, *ips: str) -> Json:
+    """The EndpointSlice of a Service."""
+    return made(
+        "EndpointSlice",
+        f"{of}-abcde",
+        labels={"kubernetes.io/service-name": of},
+        endpoints=[{"addresses": [ip], "conditions": {"ready": True}} for ip in ips],
+    )
+
+
+def claim(name: str, *, phase: str = "Bound", storage_class: str = "standard", **parts: Any) -> Json:
+    """A PersistentVolumeClaim."""
+    spec = {"storageClassName": storage_class, "volumeName": f"pv-{name}" if phase == "Bound" else ""}
+    return made("PersistentVolumeClaim", name, spec=spec, status={"phase": phase}, **parts)
+
+
+class World:
+    """A state that can change: what a Recorded is, less its being for ever."""
+
+    def __init__(self, *objects: Json) -> None:
+        self.objects = list(objects)
+
+    def items(self, kind: str, namespace: str | None) -> Sequence[Json]:
+        """The objects of a kind."""
+        return [
+            found
+            for found in self.objects
+            if found["kind"] == kind and namespace in (None, found["metadata"].get("namespace"))
+        ]
+
+    @property
+    def cluster(self) -> Cluster:
+        """Handles on it."""
+        return Cluster(self, NAMESPACE)
+
+    def remove(self, fact: Fact) -> None:
+        """Takes an object away."""
+        self.objects.remove(fact.raw)
+
+
+class Hands:
+    """Disturbs a World; `then` plays the controller that reacts to it, `write` the Pod's file system."""
+
+    def __init__(
+        self,
+        world: World,
+        then: Callable[[World], None],
+        write: Callable[[Pod, str, str], None] | None = None,
+    ) -> None:
+        self.world, self.then, self.write, self.done = world, then, write, list[str]()
+
+    def delete(self, fact: Fact) -> None:
+        """Removes the object, then lets the controller react."""
+        self.done.append(f"delete {fact}")
+        self.world.remove(fact)
+        self.then(self.world)
+
+    def scale(self, workload: Workload, replicas: int) -> None:
+        """Sets the size and removes or lets come what that means for the last Pod."""
+        self.done.append(f"scale {workload} {replicas}")
+        workload.raw["spec"]["replicas"] = replicas
+        self.world.remove(Pod(self.world, NAMESPACE, f"{workload.name}-{replicas}"))
+
+    def restore(self) -> list[str]:
+        """Scales back."""
+        self.done.append("restore")
+        self.then(self.world)
+        return []
+
+    def write_file(self, pod: Pod, path: str, content: str, container: str | None = None) -> None:
+        """Has the file written."""
+        self.done.append(f"write {pod} {container}")
+        if self.write:
+            self.write(pod, path, content)
+
+    def eventually(self, judge: Callable[[], T]) -> T:
+        """Judges once: this world does not change by itself."""
+        return judge()
+
+    @property
+    def hands(self) -> Disturb:
+        """Itself, as checks know it."""
+        return cast(Disturb, self)
+
+
+def prober(answers: Mapping[str, Answer]) -> Prober:
+    """A prober whose every answer is laid down, by the question's words."""
+
+    class Canned:
+        def ask(self, questions: Sequence[Question]) -> list[Answer]:
+            return [answers[question.words] for question in questions]
+
+    return Prober(lambda: cast(ProbePod, Canned()), before=lambda: None)
+
+
+def answer(words: str, verdict: Verdict, *addresses: str) -> Answer:
+    """One answer."""
+    return Answer(words, "pod/probe", verdict, 0.01, status=200 if verdict == "http" else 0, addresses=addresses)
+
+
+def web(ip: str, verdict: Verdict = "http", port: int = 80) -> dict[str, Answer]:
+    """The answer of an address to a GET request."""
+    words = f"http://{ip}:{port}/"
+    return {words: answer(words, verdict)}
