@@ -70,7 +70,7 @@ def _why_nameless(service: Service, pods: list[Pod]) -> Text:
     """The likely cause of a name that leads nowhere, to follow a sentence."""
     pod = next((pod for pod in pods if not matches(service.selector, pod.labels)), None)
     if pod is None:
-        # Clusters before 1.33 let their DNS servers repeat what they said before a Pod was replaced.
+        # Many clusters let their DNS server repeat for a while what it said before a Pod was replaced.
         return Text(en="; DNS may be half a minute behind", fr=" ; le DNS peut avoir 30 s de retard")
     cause = not_chosen(service, pod)
     return Text(en=f"; {cause.en}", fr=f" ; {cause.fr}")

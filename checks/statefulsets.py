@@ -20,8 +20,8 @@ def assert_ordinals_ready(cluster: Cluster, statefulset: StatefulSet, *, replica
     asked, there, more = statefulset.replicas, listed(ready), _hold_up(cluster, statefulset)
     raise Unmet(
         Text(
-            en=f"{statefulset} asks for {asked} Pods; ready: {there.en}{more.en}",
-            fr=f"{statefulset} demande {asked} Pods ; prêts : {there.fr}{more.fr}",
+            en=f"{statefulset} has replicas: {asked}; ready: {there.en}{more.en}",
+            fr=f"{statefulset} a replicas: {asked} ; prêts : {there.fr}{more.fr}",
         ),
         wanted=listed(wanted),
         try_=f"kubectl describe pods -n {cluster.namespace}",

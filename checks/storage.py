@@ -41,7 +41,7 @@ def assert_claims_kept(cluster: Cluster, statefulset: StatefulSet, disturb: Dist
     __tracebackhide__ = True
     last = statefulset.pod(statefulset.replicas - 1)
     claims = own_claims(cluster, statefulset, last.ordinal)
-    before = {claim.name: _identity(claim) for claim in claims}
+    uid, before = last.uid, {claim.name: _identity(claim) for claim in claims}
     retention = statefulset.spec.get("persistentVolumeClaimRetentionPolicy") or {}
     if retention.get("whenScaled") == "Delete":
         raise Unmet(
@@ -58,7 +58,7 @@ def assert_claims_kept(cluster: Cluster, statefulset: StatefulSet, disturb: Dist
     # Restoring is scaling up: a second scaling of our own would be undone once more, and cost the Pod again.
     if left := disturb.restore():
         raise HarnessError(f"{statefulset} could not be scaled back: {', '.join(left)}")
-    disturb.eventually(lambda: assert_back(last, uid=""))
+    disturb.eventually(lambda: assert_back(last, uid=uid))
     _assert_same(claims, before, last)
 
 

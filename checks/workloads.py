@@ -70,13 +70,16 @@ def _not_rolled_out(deployment: Deployment, replicas: int) -> Text:
             fr=f"la dernière modification de {deployment} n'a pas été prise en compte par son contrôleur",
         )
     updated, available = deployment.updated, deployment.available
-    if updated >= replicas and available >= replicas:
+    # Available counts old Pods too, so none of them may be left.
+    old = int(deployment.status.get("replicas", 0)) - updated
+    if updated >= replicas and available >= replicas and old <= 0:
         return NOTHING
     more = _cause(deployment)
     return Text(
-        en=f"{deployment}: {updated} of {replicas} Pods have the current template, "
-        f"{available} Pods are available{more.en}",
-        fr=f"{deployment} : {updated} Pods sur {replicas} ont le modèle actuel, {available} sont disponibles{more.fr}",
+        en=f"{deployment}: {updated}/{replicas} Pods of the current template, {old} of an older one, "
+        f"{available} available in all{more.en}",
+        fr=f"{deployment} : {updated}/{replicas} Pods du modèle actuel, {old} d'un plus ancien, "
+        f"{available} disponibles en tout{more.fr}",
     )
 
 

@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from images.trouble import Trouble
 
@@ -71,7 +71,7 @@ class Tree:
         elif (data := tar.extractfile(member)) is not None:
             self.entries[path] = Entry(data.read(), member.mode, owner)
 
-    def write(self, out: BinaryIO) -> None:
+    def write(self, out: IO[bytes]) -> None:
         """Write the layer: sorted, without times or names of users."""
         with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
             for path, entry in sorted(_with_parents(self.entries).items()):
@@ -142,23 +142,32 @@ class Image:
 
 
 def machine() -> str:
-    """This machine's architecture in Debian's and Go's words."""
+    """The architecture of this machine in Debian's and Go's words."""
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
-def keep_layer(fill: Callable[[Tree], None], folder: Path, key: str) -> Layer:
-    """The layer that `fill` makes, written once for each key."""
+def keep(make: Callable[[Path], None], folder: Path, key: str) -> Layer:
+    """The layer that `make` writes to the path that it is given, written once for each key."""
     path, note = folder / f"{key}.tar", folder / f"{key}.sha256"
     if not (path.is_file() and note.is_file()):
         folder.mkdir(parents=True, exist_ok=True)
-        tree = Tree()
-        fill(tree)
         half = folder / f"{key}.half"
-        with half.open("wb") as out:
-            tree.write(out)
+        make(half)
         note.write_text(file_digest(half), encoding="ascii")
         half.replace(path)
     return Layer(path, note.read_text(encoding="ascii"))
+
+
+def keep_tree(fill: Callable[[Tree], None], folder: Path, key: str) -> Layer:
+    """The layer of the tree that `fill` fills, written once for each key."""
+
+    def make(path: Path) -> None:
+        tree = Tree()
+        fill(tree)
+        with path.open("wb") as out:
+            tree.write(out)
+
+    return keep(make, folder, key)
 
 
 def file_digest(path: Path) -> str:
@@ -167,7 +176,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(data, "sha256").hexdigest()
 
 
-def save(images: Iterable[Image], out: BinaryIO) -> None:
+def save(images: Iterable[Image], out: IO[bytes]) -> None:
     """Write images the way `docker save` does: what `docker load` and `ctr images import` read."""
     manifest: list[dict[str, Any]] = []
     written: set[str] = set()

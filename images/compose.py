@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from images import archive
-from images.archive import UNNEEDED, Image, Layer, Tree, file_digest, keep_layer
+from images.archive import UNNEEDED, Image, Layer, Tree, file_digest, keep_tree
 from images.debian import Archive, Wanted, unpack
 from images.recipes import Recipe
 from images.trouble import call
@@ -119,4 +119,4 @@ class Kitchen:
     def _kept(self, parts: object, fill: Callable[[Tree], None]) -> Layer:
         """The layer that `fill` makes, taken from the cache when the same parts made it before."""
         key = hashlib.sha256(json.dumps([self.code, parts], sort_keys=True).encode()).hexdigest()[:20]
-        return keep_layer(fill, self.layers, key)
+        return keep_tree(fill, self.layers, key)

@@ -1,24 +1,21 @@
 """The Docker engine: a dockerd in the host's own network namespace, with state and socket in folders of ours."""
 
-import json
+import http.client
 import os
-import shutil
+import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from images import firewall, processes
+from images.archive import Image, save
+from images.before import remember, run_tool, succeeds
 from images.places import Places
 from images.trouble import Trouble, call
 
 PATIENCE = 30.0  # seconds for dockerd to answer or to end
-FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv6/conf/default/forwarding")
-KUBELET = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")
-KEYS = ("kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes", "net/netfilter/nf_conntrack_max")
-SYSCTLS = (*FORWARDING, *KUBELET, *KEYS)
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,34 @@ class Engine:
         self.places.run.mkdir(parents=True, exist_ok=True)
         self.places.run.chmod(0o700)
         remember(self.places, self.tools)
-        for command in firewall.put():
-            run_tool(self.tools, command, check="-I" in command)
+        self.guard()
         self._dockerd()
         if not self.docker("network", "ls", "-q", "--filter", "name=^kind$").strip():
             self._network()
+
+    def guard(self) -> None:
+        """Put every firewall rule that is not there."""
+        for family in firewall.FAMILIES:
+            run_tool(self.tools, [family, "-w", "-N", "DOCKER-USER"], check=False)
+        for rule in firewall.rules():
+            if not succeeds(self.tools, rule.check):
+                run_tool(self.tools, rule.insert)
+
+    def has(self, image: str) -> bool:
+        """Whether an image lies in the engine."""
+        # a name without its registry: that is how the engine lists what came from the default one
+        listed = self.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
+        return image.removeprefix("docker.io/") in listed
+
+    def load(self, images: Sequence[Image]) -> None:
+        """Put images into the engine; raises Trouble when it does not take them."""
+        command = [self.tools / "docker", "load", "-q"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.environment) as load:
+            assert load.stdin is not None
+            save(images, load.stdin)
+            load.stdin.close()
+        if load.returncode != 0:
+            raise Trouble(f"The engine did not take {images[0].tags[0]}.")
 
     def _dockerd(self) -> None:
         places, log = self.places, self.places.engine / "dockerd.log"
@@ -69,7 +89,13 @@ class Engine:
         ]
         with log.open("wb") as out:
             daemon = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd="/",
+                env=self.environment,
+                start_new_session=True,
             )
         processes.record(places.engine / "process.json", daemon.pid)
         end = time.monotonic() + PATIENCE
@@ -90,9 +116,6 @@ class Engine:
 
 def answers(docker_host: str) -> bool:
     """Whether an engine answers at an address; only sockets on this machine are tried."""
-    import http.client
-    import socket
-
     if not docker_host.startswith("unix://"):
         return False
     with socket.socket(socket.AF_UNIX) as line:
@@ -105,46 +128,3 @@ def answers(docker_host: str) -> bool:
         except (OSError, http.client.HTTPException):
             return False
         return reply.status == 200
-
-
-def run_tool(tools: Path, command: list[str], *, check: bool = True) -> str:
-    """What one of our tools prints; its failure is ignored unless `check`."""
-    try:
-        return call([tools / command[0], *command[1:]])
-    except Trouble:
-        if check:
-            raise
-        return ""
-
-
-def remember(places: Places, tools: Path) -> None:
-    """Note what the host was like before the engine, unless an engine that never ended has noted it."""
-    note = places.engine / "before.json"
-    if note.exists():
-        return
-    tables = {
-        f"{family} {table}": run_tool(tools, firewall.listing(family, table), check=False).splitlines()
-        for family in firewall.FAMILIES
-        for table in firewall.TABLES
-    }
-    sysctls = {name: value for name in SYSCTLS if (value := read_sysctl(name)) is not None}
-    half = note.with_suffix(".half")
-    half.write_text(json.dumps({"tools": str(tools), "tables": tables, "sysctls": sysctls}, indent=1), encoding="utf-8")
-    half.replace(note)
-
-
-def remembered(places: Places) -> Mapping[str, Any] | None:
-    """What `remember` noted, else None."""
-    note = places.engine / "before.json"
-    return cast(dict[str, Any], json.loads(note.read_text(encoding="utf-8"))) if note.exists() else None
-
-
-def read_sysctl(name: str) -> str | None:
-    """A kernel setting by its path below /proc/sys; None where the kernel has no such setting."""
-    path = Path("/proc/sys") / name
-    return path.read_text(encoding="ascii").strip() if path.exists() else None
-
-
-def clear(folder: Path) -> None:
-    """Remove a folder that may not be there."""
-    shutil.rmtree(folder, ignore_errors=True)

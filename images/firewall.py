@@ -47,18 +47,14 @@ def rules(bridge: str = BRIDGE) -> list[Rule]:
     return [*kept, Rule("iptables", "OUTPUT", ("-d", f"{NOWHERE}/32", "-j", "REJECT"))]
 
 
-def put(bridge: str = BRIDGE) -> list[list[str]]:
-    """Commands that make Docker's own chain for such rules and fill it, before Docker starts."""
-    chains = [[family, "-w", "-N", "DOCKER-USER"] for family in FAMILIES]
-    return chains + [rule.insert for rule in rules(bridge)]
-
-
 def listing(family: str, table: str) -> list[str]:
     """The command that prints a table as rules."""
     return [family, "-w", "-t", table, "-S"]
 
 
-def leftovers(family: str, table: str, before: Iterable[str], now: Sequence[str], bridge: str = BRIDGE) -> list[list[str]]:
+def leftovers(
+    family: str, table: str, before: Iterable[str], now: Sequence[str], bridge: str = BRIDGE
+) -> list[list[str]]:
     """Commands that bring a table back to what it was before our engine ran.
 
     `before` and `now` are the table's listings. Only what Docker or we made goes away: chains named DOCKER…, rules

@@ -43,7 +43,9 @@ class Builder:
     def kind_module(self) -> Path:
         """Where kind's own files lie in the module cache."""
         self._go("mod", "download", "sigs.k8s.io/kind")
-        return Path(call([go(), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kind"], env=_settings(), cwd=self.source).strip())
+        return Path(
+            call([go(), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kind"], env=_settings(), cwd=self.source).strip()
+        )
 
     def build(self) -> None:
         """Compile what is not in Go's own cache.
@@ -120,4 +122,10 @@ def version() -> str:
 
 
 def _settings() -> dict[str, str]:
-    return {**os.environ, "CGO_ENABLED": "0", "GOGC": "400", "GOFLAGS": "-buildvcs=false -mod=readonly", "GOWORK": "off"}
+    return {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOGC": "400",
+        "GOFLAGS": "-buildvcs=false -mod=readonly",
+        "GOWORK": "off",
+    }

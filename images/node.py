@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from images.trouble import Trouble, call
 VERSION = "v1.36.3"
 DEBIAN = Wanted(
     "bookworm",
-    tuple(
-        "systemd systemd-sysv dbus conntrack iptables nftables iproute2 ethtool util-linux mount kmod libseccomp2"
-        " pigz e2fsprogs bash ca-certificates curl jq procps socat hostname findutils".split()
+    (
+        *("systemd", "systemd-sysv", "dbus", "conntrack", "iptables", "nftables", "iproute2", "ethtool"),
+        *("util-linux", "mount", "kmod", "libseccomp2", "pigz", "e2fsprogs", "bash", "ca-certificates"),
+        *("curl", "jq", "procps", "socat", "hostname", "findutils"),
     ),
     essential=True,
 )
@@ -140,7 +141,7 @@ def preload(images: Sequence[Image], debian: Path, root: Path, state: Path) -> N
 
 
 @contextmanager
-def _containerd(debian: Path, store: Path, state: Path) -> Iterator[list[str]]:
+def _containerd(debian: Path, store: Path, state: Path) -> Generator[list[str]]:
     """A containerd over `store` that only imports, and the ctr command that speaks to it."""
     state.mkdir(parents=True)
     unneeded = [f"io.containerd.{name}" for name in ("grpc.v1.cri", "cri.v1.images", "cri.v1.runtime")]

@@ -18,6 +18,7 @@ class Process:
 
     pid: int
     began: int
+    name: str = ""
 
     @property
     def alive(self) -> bool:
@@ -50,19 +51,20 @@ def recorded(note: Path) -> Process | None:
     return process if process.alive else None
 
 
-def naming(folder: Path) -> list[Process]:
-    """Processes one of whose arguments is a path inside `folder`, or carries one."""
+def running(folder: Path, names: Iterable[str]) -> list[Process]:
+    """Processes whose program lies inside `folder` and is called one of `names`, also when it was deleted since."""
+    wanted = set(names)
     found: list[Process] = []
     for entry in PROC.iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+        if not entry.name.isdigit():
             continue
         try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            program = Path(str((entry / "exe").readlink()).removesuffix(" (deleted)"))
         except OSError:
             continue
         start = began(int(entry.name))
-        if start is not None and any(f"{folder}/" in f"{word}/" for word in words):
-            found.append(Process(int(entry.name), start))
+        if start is not None and program.is_relative_to(folder.resolve()) and program.name in wanted:
+            found.append(Process(int(entry.name), start, program.name))
     return found
 
 

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -25,7 +25,7 @@ class Progress:
             print(f"{time.monotonic() - self.began:6.1f} s  {text}", file=self.out, flush=True)
 
     @contextmanager
-    def step(self, name: str, *, about: float = 0, sign: Callable[[], str] | None = None) -> Iterator[None]:
+    def step(self, name: str, *, about: float = 0, sign: Callable[[], str] | None = None) -> Generator[None]:
         """Announce a long step and its end; `about` is its usual length in seconds on two cores.
 
         `sign` is asked every few seconds for a few words on how far the step has come.

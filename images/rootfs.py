@@ -3,7 +3,6 @@
 import os
 import shutil
 import stat
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,7 +62,7 @@ def _furnish(root: Path) -> None:
 def _tidy(root: Path) -> None:
     (root / "usr/sbin/policy-rc.d").unlink()
     shutil.rmtree(root / "var/cache/debs")
-    for name in ("doc", "man", "locale", "info", "lintian"):
+    for name in LEFT_OUT:
         shutil.rmtree(root / "usr/share" / name, ignore_errors=True)
     for path in (root / "var/log").rglob("*"):
         if path.is_file():
@@ -73,9 +72,6 @@ def _tidy(root: Path) -> None:
 
 
 def pack(root: Path, out: Path) -> None:
-    """Write a folder as a layer; order, times and names do not depend on this machine."""
-    half = out.with_suffix(".half")
-    command = ["tar", "-c", "--sort=name", "--mtime=@0", "--numeric-owner", "--format=gnu", "--xattrs"]
-    with half.open("wb") as data:
-        subprocess.run([*command, "-C", root, "."], stdout=data, check=True)
-    half.replace(out)
+    """Write a folder as a layer; order, times and names of users do not depend on this machine."""
+    command = ["tar", "-c", "--sort=name", "--mtime=@0", "--numeric-owner", "--format=gnu", "--xattrs", "-f", str(out)]
+    call([*command, "-C", root, "."])

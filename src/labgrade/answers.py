@@ -63,5 +63,5 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _answer(name: str, files: Mapping[str, Path]) -> Answer:
-    order = sorted(files, key=lambda file: (file == STEPS, file))
+    order = sorted(files, key=lambda file: (file == STEPS, int(file.partition("-")[0]) if file != STEPS else 0, file))
     return Answer(name, tuple(files[file] for file in order))

@@ -10,6 +10,7 @@ import email.utils
 import json
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +24,15 @@ from kubernetes.client import ApiClient, Configuration
 from labgrade.errors import HarnessError
 from labgrade.kubeconfig import Access
 from labgrade.model import Json
-from labgrade.patience import retrying_transport
+from labgrade.patience import monotonic, retrying_transport
 
 REQUEST_SECONDS = 10.0
+GONE_SECONDS = 2.0
+"""What a request gets once the server did not answer: nobody waits for every later one as long again."""
+
+OUTPUT_LIMIT = 16_000_000
+"""A command in a container that says more than so many bytes is given up."""
+
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 
 
@@ -61,6 +68,7 @@ class Api:
         if access.token:
             self._headers["Authorization"] = f"Bearer {access.token}"
         self._client = ApiClient(self._configuration())
+        self._gone = False
         self.offset_seconds = 0.0
         """How far the server's clock is ahead of ours, as last heard."""
 
@@ -114,17 +122,20 @@ class Api:
         try:
             retrying_transport(lambda: self._json("DELETE", path, body=options, content="application/json"))
         except ApiError as error:
-            if error.status != 404:
+            # 409 with a uid: its name belongs to another one now.
+            if error.status != 404 and not (uid and error.status == 409):
                 raise
 
     def watch(self, path: str, resource_version: str, *, seconds: int) -> Iterator[Json]:
         """Changes to the collection since `resource_version`, as they come, for at most so many seconds.
 
-        Raises Unreachable where the stream breaks off; ApiError 410 where the version is too old.
+        Raises Unreachable where the stream breaks off; ApiError where it is refused, 410 where the version is too old.
         """
         query = {"watch": "1", "resourceVersion": resource_version, "timeoutSeconds": str(seconds)}
         response = self._request("GET", path, query=query, timeout=(REQUEST_SECONDS, seconds + REQUEST_SECONDS))
         try:
+            if response.status >= 400:
+                raise ApiError(f"the watch on {path} was refused: HTTP {response.status}", status=response.status)
             for line in _lines(response.response):
                 event = json.loads(line)
                 if event.get("type") == "ERROR":
@@ -139,13 +150,14 @@ class Api:
     def exec(self, namespace: str, pod: str, container: str, command: Sequence[str], *, seconds: float) -> Completed:
         """Runs `command` in a container and returns its exit code and output.
 
-        Raises HarnessError where it could not be started, took longer than `seconds`, or where its exit code was
-        lost on the way: an output without an exit code is never taken for an answer.
+        Raises HarnessError where it could not be started, took longer than `seconds`, said more than OUTPUT_LIMIT
+        bytes, or where its exit code was lost: an output without an exit code is never taken for an answer.
         """
         query = [("container", container), ("stdout", "true"), ("stderr", "true")]
         query += [("command", word) for word in command]
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec?{urlencode(query)}"
-        url = self._base.replace("https://", "wss://", 1) + path
+        url = f"ws{self._base.removeprefix('http')}{path}"
+        end = monotonic() + seconds
         try:
             socket = websocket.create_connection(
                 url,
@@ -158,7 +170,7 @@ class Api:
         except (websocket.WebSocketException, OSError) as error:
             raise HarnessError(f"could not run a command in pod/{pod}: {error}") from error
         try:
-            return _completed(socket, pod)
+            return _completed(socket, pod, end)
         finally:
             socket.close(timeout=0)
 
@@ -185,10 +197,12 @@ class Api:
         self._hear_clock(response.headers.get("Date"))
         try:
             decoded = json.loads(data) if data else {}
-        except json.JSONDecodeError as error:
+        except ValueError:
+            decoded = None
+        if not isinstance(decoded, dict):
             decoded = {"message": data[:200].decode("utf-8", "replace")}
             if response.status < 400:
-                raise Unreachable(f"the answer to {method} {path} is not whole: {error}") from error
+                raise Unreachable(f"the answer to {method} {path} is not an object of the API: {decoded['message']!r}")
         if response.status >= 400:
             message = decoded.get("message") or f"HTTP {response.status}"
             raise ApiError(str(message), status=response.status, reason=str(decoded.get("reason", "")))
@@ -202,19 +216,29 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         content: str | None = None,
-        timeout: float | tuple[float, float] = REQUEST_SECONDS,
+        timeout: float | tuple[float, float] | None = None,
     ) -> Any:
         headers = dict(self._headers) | ({"Content-Type": content} if content else {})
         url = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
-            return self._client.rest_client.request(method, url, headers=headers, body=body, _request_timeout=timeout)
+            response = self._client.rest_client.request(
+                method, url, headers=headers, body=body, _request_timeout=timeout or self._seconds
+            )
         except Exception as error:
+            self._gone = True
             # The library lets several families of exceptions out, depending on where the connection broke.
             raise Unreachable(_why(error, self._base)) from error
+        self._gone = False
+        return response
+
+    @property
+    def _seconds(self) -> float:
+        return GONE_SECONDS if self._gone else REQUEST_SECONDS
 
     def _hear_clock(self, date: str | None) -> None:
-        if date:
-            server = email.utils.parsedate_to_datetime(date)
+        # A server that sends nonsense, or nothing, leaves us with our own clock.
+        with suppress(TypeError, ValueError):
+            server = email.utils.parsedate_to_datetime(date or "")
             self.offset_seconds = (server - datetime.now(UTC)).total_seconds()
 
 
@@ -238,10 +262,12 @@ def _lines(response: Any) -> Iterator[bytes]:
         yield rest
 
 
-def _completed(socket: websocket.WebSocket, pod: str) -> Completed:
-    """Reads the channels of a remote command (1 stdout, 2 stderr, 3 status) until the status is there."""
+def _completed(socket: websocket.WebSocket, pod: str, end: float) -> Completed:
+    """Reads the channels of a remote command (1 stdout, 2 stderr, 3 status) until it ends, or time does."""
     channels = {1: bytearray(), 2: bytearray(), 3: bytearray()}
     while True:
+        # The time-out of the library starts anew with every frame.
+        socket.settimeout(max(end - monotonic(), 0.001))
         try:
             opcode, data = socket.recv_data()
         except websocket.WebSocketTimeoutException as error:
@@ -252,6 +278,8 @@ def _completed(socket: websocket.WebSocket, pod: str) -> Completed:
             break
         if data and data[0] in channels:
             channels[data[0]] += data[1:]
+        if sum(map(len, channels.values())) > OUTPUT_LIMIT:
+            raise HarnessError(f"a command in pod/{pod} said more than {OUTPUT_LIMIT} bytes")
     if not channels[3]:
         raise HarnessError(f"a command in pod/{pod} ended without telling its exit code")
     out, err = (bytes(channels[n]).decode("utf-8", "replace") for n in (1, 2))

@@ -58,7 +58,7 @@ def find(folder: str | None) -> Course:
     """
     chosen = folder or os.environ.get("LABGRADE_COURSE")
     path = Path(chosen).resolve() if chosen else home()
-    for name in ("labs", "conftest.py"):
+    for name in ("labs", "conftest.py", "pyproject.toml"):
         if not (path / name).exists():
             raise UsageError(f"{path} is not a course: it has no {name}")
     return Course(path)

@@ -9,6 +9,7 @@ from labgrade.api import Api
 from labgrade.errors import Unmet
 from labgrade.facts import Fact, Pod, Workload
 from labgrade.journal import COMMAND_SECONDS, Journal
+from labgrade.model import Json
 from labgrade.reconcile import Reconciler
 from labgrade.text import Text
 
@@ -24,14 +25,19 @@ class Disturb:
 
     def delete(self, fact: Fact) -> None:
         """Deletes exactly this object, not a successor of its name; its controller is expected to replace it."""
-        self._api.delete(fact.path, uid=fact.uid)
-        self._changed()
+        try:
+            self._api.delete(fact.path, uid=fact.uid)
+        finally:
+            self._reconciler.disturbed()
 
     def scale(self, workload: Workload, replicas: int) -> None:
         """Asks for so many replicas; today's number comes back when the check ends."""
-        self._journal.add({"patch": workload.path, "body": {"spec": {"replicas": workload.replicas}}})
-        self._api.patch(workload.path, {"spec": {"replicas": replicas}})
-        self._changed()
+        same: Json = {"metadata": {"uid": workload.uid}}
+        self._note({"patch": workload.path, "body": same | {"spec": {"replicas": workload.replicas}}})
+        try:
+            self._api.patch(workload.path, same | {"spec": {"replicas": replicas}})
+        finally:
+            self._reconciler.disturbed()
 
     def write_file(self, pod: Pod, path: str, content: str, container: str | None = None) -> None:
         """Writes a file in a container, which needs a shell; it is removed when the check ends.
@@ -40,10 +46,9 @@ class Disturb:
         """
         name = container or next(iter(pod.containers))
         where = {"namespace": pod.namespace, "pod": pod.name, "container": name}
-        self._journal.add({"exec": {**where, "command": ["rm", "-f", path]}})
+        self._note({"exec": {**where, "command": ["rm", "-f", path]}})
         command = ["sh", "-c", 'printf %s "$1" > "$0"', path, content]
         done = self._api.exec(pod.namespace or "", pod.name, name, command, seconds=COMMAND_SECONDS)
-        self._acted = True
         if done.code:
             raise Unmet(
                 Text(
@@ -66,6 +71,7 @@ class Disturb:
         self._reconciler.disturbed()
         return left
 
-    def _changed(self) -> None:
+    def _note(self, restore: Json) -> None:
+        self._journal.add(restore)
+        # From here on, not from its success on: an act whose answer was lost may have happened.
         self._acted = True
-        self._reconciler.disturbed()

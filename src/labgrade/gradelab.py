@@ -24,8 +24,8 @@ from labgrade.runid import new_run
 from labgrade.text import Text, text
 
 LOG = "labgrade.log"
-CLEARED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME")
-"""A student's shell must not change the judgement."""
+CLEARED = ("PYTEST", "PYTHON")
+"""A student's shell must not change the judgement: PYTHONOPTIMIZE, for one, would take asserts out."""
 
 INTERRUPTED = Text(en="The run was interrupted.", fr="L'exécution a été interrompue.")
 
@@ -194,7 +194,10 @@ def _command(order: Order, run: str, events: int) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    environment = {name: value for name, value in engine.tools().items() if name not in CLEARED}
+    environment = {name: value for name, value in engine.tools().items() if not name.startswith(CLEARED)}
+    if named := environment.get("KUBECONFIG"):
+        # Relative to where the command was typed; pytest works in the course.
+        environment["KUBECONFIG"] = os.pathsep.join(str(Path(each).absolute()) for each in named.split(os.pathsep))
     return environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"}
 
 
@@ -204,8 +207,9 @@ def _interruptible(process: _Process) -> Generator[Sequence[int]]:
     came: list[int] = []
 
     def hand_on(number: int, _: object) -> None:
+        if not came:
+            process.child.send_signal(signal.SIGINT)
         came.append(number)
-        process.child.send_signal(signal.SIGINT)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     try:

@@ -23,6 +23,7 @@ from labgrade.kubeconfig import Access
 from labgrade.lease import Lease
 from labgrade.model import ClusterInfo, Lab
 from labgrade.nodepods import NodePods
+from labgrade.ours import remove_orphans
 from labgrade.patience import Alarm
 from labgrade.probe import ProbePod, Prober
 from labgrade.reconcile import Reconciler
@@ -70,19 +71,21 @@ class Grading:
         UsageError where it is not one that may be graded, HarnessError where it cannot be.
         """
         access = target.resolve(self._options.kubeconfig, self._options.context)
-        os.environ.update(self._child_environment(access))
+        self._child_environment(access)
         self.api = Api(access, self._folder)
         info = self._introduce(access)
         if not self._options.lease_held:
             self._lease = Lease(self.api, self.run)
             self._lease.acquire()
+            remove_orphans(self.api)
         for sentence in self.journal.restore():
             log.warning("an earlier run's change could not be undone yet: %s", sentence)
         return info
 
     def close(self) -> None:
         """Removes what the run made; logs what it could not."""
-        for action in (self._remove_pods, self._release):
+        made = (self._probe_pod, self._node_pods)
+        for action in (*(each.remove for each in made if each), self._release):
             try:
                 action()
             except HarnessError as error:
@@ -155,9 +158,12 @@ class Grading:
                 raise HarnessError(f"the cluster is gone: {error}") from error
             self._lost = None
 
-    def _child_environment(self, access: Access) -> dict[str, str]:
-        path = kubeconfig.write(access, self._folder)
-        return kubeconfig.child_environment(path, os.environ)
+    def _child_environment(self, access: Access) -> None:
+        """Makes this process's environment the one that kubectl is to have: testinfra hands it on."""
+        environment = kubeconfig.child_environment(kubeconfig.write(access, self._folder), os.environ)
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
 
     def _introduce(self, access: Access) -> ClusterInfo:
         try:
@@ -174,12 +180,6 @@ class Grading:
         if (major, minor) < OLDEST:
             raise UsageError(f"Kubernetes {version['gitVersion']} is too old: 1.{OLDEST[1]} or later is needed")
         return ClusterInfo(access.context, system["metadata"]["uid"], str(version["gitVersion"]))
-
-    def _remove_pods(self) -> None:
-        if self._probe_pod:
-            self._probe_pod.remove()
-        if self._node_pods:
-            self._node_pods.remove()
 
     def _release(self) -> None:
         if self._lease:

@@ -34,7 +34,8 @@ class Journal:
         A restore is `{"patch": path, "body": …}` or `{"exec": {namespace, pod, container, command}}`.
         """
         held = self._api.find(self._path)
-        key = f"{len((held or {}).get('data') or {}) + 1:04d}-{self._run}"
+        numbers = [int(key[:4]) for key in (held or {}).get("data") or {} if key[:4].isdecimal()]
+        key = f"{max(numbers, default=0) + 1:04d}-{self._run}"
         if held is None:
             self._create({key: json.dumps(restore)})
         else:
@@ -49,9 +50,10 @@ class Journal:
         for key in sorted(open_ones, reverse=True):
             try:
                 self._undo(json.loads(open_ones[key]))
-            except HarnessError as error:
+            except (HarnessError, LookupError, TypeError, ValueError) as error:
+                # The last three: the entry is not one of ours, or not of this version.
                 log.warning("not restored: %s: %s", open_ones[key], error)
-                left.append(str(error))
+                left.append(str(error) or f"{key} cannot be read")
             else:
                 self._api.patch(self._path, {"data": {key: None}})
         if held and not left:
@@ -70,7 +72,8 @@ class Journal:
             else:
                 self._exec(**restore["exec"])
         except ApiError as error:
-            if error.status != 404:  # What is gone needs no restoring.
+            # What is gone needs no restoring, nor what bears its name since; a patch that holds a uid tells them apart.
+            if error.status not in {404, 409, 422}:
                 raise
 
     def _exec(self, *, namespace: str, pod: str, container: str, command: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from labgrade.api import Api, ApiError
 from labgrade.errors import HarnessError
 from labgrade.facts.reading import RESOURCES
@@ -12,6 +14,9 @@ RECORDS_NAMESPACE = "kube-system"
 """Where the Lease and the journal live while we grade; a namespace of our own would outlast the run."""
 
 ACCOUNT_SECONDS = 10.0
+
+OURS = re.compile(r"labgrade-(nodes-)?[0-9a-f]{8}")
+"""Namespaces of runs: a label alone could be anybody's."""
 
 
 def labels(run: str) -> dict[str, str]:
@@ -26,6 +31,15 @@ def create_namespace(api: Api, name: str, run: str, *, level: str) -> None:
         RESOURCES["Namespace"].path(),
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": marks}},
     )
+
+
+def remove_orphans(api: Api) -> None:
+    """Removes namespaces that killed runs left; only for who holds the cluster's Lease, so that no run is alive."""
+    found = api.get(RESOURCES["Namespace"].path(), labelSelector="app.kubernetes.io/managed-by=labgrade")
+    for namespace in found.get("items") or []:
+        name = namespace["metadata"]["name"]
+        if OURS.fullmatch(name):
+            api.delete(RESOURCES["Namespace"].path(name=name), uid=namespace["metadata"]["uid"])
 
 
 def create_pod(api: Api, namespace: str, body: Json) -> None:

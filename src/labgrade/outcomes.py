@@ -92,6 +92,8 @@ class Scoresheet:
     def _reason(self, state: State, root: Outcome) -> Text:
         if state == "blocked":
             return Text(en=f"first: {root.title.en}", fr=f"d'abord : {root.title.fr}")
+        if state == "skipped":
+            return root.saw
         return Text(
             en=f"it builds on {root.title.en!r}, which could not be looked at",
             fr=f"repose sur « {root.title.fr} », que nous n'avons pas pu vérifier",

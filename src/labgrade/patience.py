@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 TRANSPORT_TRIES = 4
 TRANSPORT_PAUSE_SECONDS = 0.25
+TRANSPORT_SECONDS = 8.0
+"""After so long no further try begins."""
 
 
 def _passing(error: BaseException) -> bool:
@@ -27,7 +29,7 @@ def retrying_transport(request: Callable[[], T]) -> T:
     """`request`'s value; a passing fault of the way there is tried again, briefly; the last one is raised."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_passing),
-        stop=tenacity.stop_after_attempt(TRANSPORT_TRIES),
+        stop=tenacity.stop_after_attempt(TRANSPORT_TRIES) | tenacity.stop_after_delay(TRANSPORT_SECONDS),
         wait=tenacity.wait_exponential(multiplier=TRANSPORT_PAUSE_SECONDS),
         reraise=True,
     )
@@ -76,6 +78,11 @@ class Alarm:
         rang = self._event.wait(max(0.0, seconds))
         self._event.clear()
         return rang
+
+
+def pause(seconds: float) -> None:
+    """Lets so much time pass, in a thread that nothing else waits for."""
+    time.sleep(seconds)
 
 
 def every(seconds: float, action: Callable[[], None]) -> Callable[[], None]:

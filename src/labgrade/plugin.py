@@ -78,9 +78,9 @@ class Marking:
         config.hook.pytest_deselected(items=[mine[c.id] for c in lab.checks if c not in chosen])
         items[:] = others + [mine[check.id] for check in chosen]
         self._sheets[folder] = Scoresheet(lab, chosen)
-        config.stash[GRADINGS][folder] = Grading(lab, self._options())
+        config.stash[GRADINGS][folder] = Grading(lab, self._options(first=not config.stash[GRADINGS]))
 
-    def _options(self) -> Options:
+    def _options(self, *, first: bool) -> Options:
         option = self._config.option
         return Options(
             kubeconfig=option.kubeconfig,
@@ -88,7 +88,8 @@ class Marking:
             namespace=option.namespace,
             timeout=option.settle_timeout,
             run=option.labgrade_run,
-            lease_held=option.labgrade_lease_held,
+            # The labs of one session are on one cluster, and share the first one's Lease.
+            lease_held=option.labgrade_lease_held or not first,
         )
 
     @pytest.hookimpl(wrapper=True)
@@ -142,6 +143,7 @@ class Marking:
         names = pyfuncitem._fixtureinfo.argnames  # pyright: ignore[reportPrivateUsage] - pytest has no public name for it
         arguments = {name: pyfuncitem.funcargs[name] for name in names}
         if sheet.check(pyfuncitem.name.removeprefix("test_")).disturbs:
+            grading_of(pyfuncitem).reconciler.calm_down()
             pyfuncitem.obj(**arguments)
         else:
             grading_of(pyfuncitem).reconciler.until_met(lambda: pyfuncitem.obj(**arguments))

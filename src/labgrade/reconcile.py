@@ -51,7 +51,7 @@ class Reconciler:
         self._watching.stop()
         self._snapshot.forget()
         self._deadline = monotonic() + self._timeout
-        self._quiet_since: float | None = None
+        self._quiet_since = monotonic()
         self._settled_at: float | None = None
         self._probed = False
 
@@ -66,6 +66,10 @@ class Reconciler:
         What was asked by traffic is asked again only when the objects have settled, and then for a short while.
         """
         self._probed = True
+        self.calm_down()
+
+    def calm_down(self) -> None:
+        """Waits while objects are on their way, such as those that an earlier check set in motion."""
         while not self.settled and self._pending() and self._wait_for_change():
             pass
 
@@ -92,9 +96,12 @@ class Reconciler:
 
     def _wait_for_change(self) -> bool:
         """Waits on watches; False when the cluster settled, or the deadline passed, without a change."""
-        self._watching.follow(self._snapshot.versions())
-        self._quiet_since = self._quiet_since or monotonic()
+        self._follow()
         while True:
+            # Asked for, not only waited for: changes also come while a check is at work.
+            if self._apply_changes():
+                self._quiet_since = monotonic()
+                return True
             left = self._deadline - monotonic()
             pending = self._pending()
             quiet = self._quiet_since + QUIET_SECONDS - monotonic()
@@ -103,14 +110,17 @@ class Reconciler:
                 self._settled_at = monotonic()
                 return False
             # Some of what is on its way ends with time alone (probe delays): look again now and then.
-            if self._alarm.wait(min(left, 1.0 if pending else max(quiet, 0.0))) and self._apply_changes():
-                self._quiet_since = monotonic()
-                return True
+            self._alarm.wait(min(left, 1.0 if pending else max(quiet, 0.0)))
 
     def _pending(self) -> list[str]:
         pending = on_its_way(self._cluster, self._now())
-        self._watching.follow(self._snapshot.versions())
+        self._follow()
         return pending
+
+    def _follow(self) -> None:
+        # Quiet is only what was listened to: a list that is new to the watches may have changed since it was read.
+        if self._watching.follow(self._snapshot.versions()):
+            self._quiet_since = monotonic()
 
     def _apply_changes(self) -> bool:
         changed = self._watching.changed()

@@ -13,6 +13,8 @@ CHECK_KEYS = ("points", "title", "hint", "needs", "disturbs", "optional")
 MISTAKE_KEYS = ("about", "failed", "blocked", "without", "earned")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 PINNED = re.compile(r"[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+:[\w.-]+@sha256:[0-9a-f]{64}")
+CHECK_ID = re.compile(r"[a-z][a-z0-9_]*")
+VERSION = re.compile(r"\d+\.\d+")
 DEFAULT_TIMEOUT = 60
 
 
@@ -23,9 +25,10 @@ def read_lab(folder: Path) -> Lab:
     namespace = file.get(("namespace",), str)
     if not NAMESPACE.fullmatch(namespace):
         file.fail(("namespace",), f"is {namespace!r}, which Kubernetes does not allow as a namespace")
-    timeout = file.get(("timeout",), (int, float), default=DEFAULT_TIMEOUT)
-    if timeout <= 0:
-        file.fail(("timeout",), f"is {timeout}, but a number of seconds above 0 is expected")
+    if "minutes" in file.data:
+        file.number(("minutes",))
+    if "kubernetes" in file.data and not VERSION.fullmatch(file.get(("kubernetes",), str)):
+        file.fail(("kubernetes",), f'is {file.data["kubernetes"]!r}, but a version like "1.29" is expected')
     return Lab(
         folder=folder,
         id=folder.name,
@@ -34,7 +37,7 @@ def read_lab(folder: Path) -> Lab:
         checks=_checks(file),
         mistakes=(),
         images=_images(file),
-        timeout=float(timeout),
+        timeout=file.number(("timeout",), default=DEFAULT_TIMEOUT),
     )
 
 
@@ -47,30 +50,35 @@ def _images(file: YamlFile) -> tuple[str, ...]:
 
 
 def _checks(file: YamlFile) -> tuple[Check, ...]:
-    ids = list(file.get(("checks",), dict))
-    checks = tuple(_check(file, check_id, ids[:index]) for index, check_id in enumerate(ids))
+    checks: tuple[Check, ...] = ()
+    for check_id in file.get(("checks",), dict):
+        if not (isinstance(check_id, str) and CHECK_ID.fullmatch(check_id)):
+            file.fail(("checks", check_id), f"is {check_id!r}, which cannot follow `test_` as the name of a function")
+        checks += (_check(file, check_id, checks),)
     total = sum(check.points for check in checks)
     if abs(total - FULL_GRADE) > 1e-9:
         file.fail(("checks",), f"add up to {total:g} points, but to {FULL_GRADE} they must")
     return checks
 
 
-def _check(file: YamlFile, check_id: str, before: list[str]) -> Check:
+def _check(file: YamlFile, check_id: str, before: tuple[Check, ...]) -> Check:
     key = ("checks", check_id)
     found = file.get(key, dict)
     file.known(key, found, CHECK_KEYS)
-    points = file.get((*key, "points"), (int, float))
-    if points <= 0:
-        file.fail((*key, "points"), f"is {points}, but a number above 0 is expected")
-    return Check(
+    check = Check(
         id=check_id,
-        points=float(points),
+        points=file.number((*key, "points")),
         title=file.text((*key, "title")),
         hint=file.text((*key, "hint")),
-        needs=file.names((*key, "needs"), before),
+        needs=file.names((*key, "needs"), [other.id for other in before]),
         disturbs=file.text((*key, "disturbs")) if "disturbs" in found else None,
         optional=file.get((*key, "optional"), str) if "optional" in found else None,
     )
+    for index, other in enumerate(check.needs):
+        if not check.disturbs and any(each.id == other and each.disturbs for each in before):
+            problem = f"names {other!r}, which disturbs and so runs after every check that only looks, this one too"
+            file.fail((*key, "needs", index), problem)
+    return check
 
 
 def read_mistake(folder: Path, lab: Lab) -> Mistake:
@@ -87,14 +95,23 @@ def read_mistake(folder: Path, lab: Lab) -> Mistake:
     for name in blocked:
         if name in failed:
             file.fail(("blocked",), f"holds {name!r}, which is in `failed` already")
-    solution = [path.name for path in (lab.folder / "solution").iterdir()]
+    solution = [path.name for path in (lab.folder / "solution").glob("*")]
     file.names(("without",), solution)
     return Mistake(
         name=folder.name,
         failed=failed,
         blocked=blocked,
-        earned={name: float(file.get(("earned", name), (int, float))) for name in earned},
+        earned={name: _earned(file, lab, name, failed) for name in earned},
     )
+
+
+def _earned(file: YamlFile, lab: Lab, name: str, failed: tuple[str, ...]) -> float:
+    key = ("earned", name)
+    if name not in failed:
+        file.fail(key, "is not in `failed`: only a failed check earns a part of its points")
+    if file.number(key) >= lab.check(name).points:
+        file.fail(key, f"is {file.number(key):g}, but a failed check earns less than its {lab.check(name).points:g}")
+    return file.number(key)
 
 
 def mistakes(lab: Lab) -> tuple[Mistake, ...]:

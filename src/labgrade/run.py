@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from labgrade.errors import HarnessError
 
-
 LINES = 12
 """Of a failed program's words, so many lines from the end are told."""
 

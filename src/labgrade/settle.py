@@ -47,6 +47,8 @@ def _workloads(cluster: Cluster) -> Iterator[str]:
             yield f"{workload}: its controller has not seen generation {workload.generation} yet"
         elif _pods_to_come(workload):
             yield f"{workload}: Pods to come"
+        elif workload.spec.get("minReadySeconds") and workload.ready > int(workload.status.get("availableReplicas", 0)):
+            yield f"{workload}: Pods not ready for long enough yet"
 
 
 def _pods_to_come(workload: Workload) -> bool:
@@ -70,11 +72,11 @@ def _next_ordinal_may_start(workload: Workload) -> bool:
 
 def _pods(cluster: Cluster, now: datetime, binding: set[str]) -> Iterator[str]:
     for pod in Pod.all(cluster.reading, cluster.namespace):
-        if reason := _pod_moves(pod, now, binding):
+        if reason := _pod_moves(cluster, pod, now, binding):
             yield f"{pod}: {reason}"
 
 
-def _pod_moves(pod: Pod, now: datetime, binding: set[str]) -> str:
+def _pod_moves(cluster: Cluster, pod: Pod, now: datetime, binding: set[str]) -> str:
     if pod.terminating:
         return "terminating" if now < _gone_by(pod) else ""
     if pod.phase in {"Succeeded", "Failed"} or pod.ready:
@@ -82,7 +84,8 @@ def _pod_moves(pod: Pod, now: datetime, binding: set[str]) -> str:
     scheduled = pod.condition("PodScheduled")
     if scheduled.get("status") != "True":
         # No node is going to join: once the scheduler has refused, only a claim that gets bound changes a Pod's lot.
-        waits = not scheduled or binding & set(pod.claims.values())
+        refused = scheduled.get("reason") == "Unschedulable"
+        waits = not refused or binding & set(pod.claims.values()) or _just_bound(cluster, pod)
         return "being scheduled" if waits else ""
     statuses = pod.container_statuses
     if not statuses:
@@ -90,6 +93,12 @@ def _pod_moves(pod: Pod, now: datetime, binding: set[str]) -> str:
     moving = [reason for status in statuses if (reason := _container_moves(pod, status, now))]
     hopeless = any(_hopeless(pod, status, now) for status in statuses)
     return "" if hopeless or not moving else moving[0]
+
+
+def _just_bound(cluster: Cluster, pod: Pod) -> bool:
+    """Whether what the scheduler refused it for is over already: it looks again within seconds."""
+    blamed = "unbound" in pod.condition("PodScheduled").get("message", "")
+    return blamed and all(cluster.claim(name).bound for name in pod.claims.values())
 
 
 def _gone_by(pod: Pod) -> datetime:
@@ -106,7 +115,16 @@ def _container_moves(pod: Pod, status: Json, now: datetime) -> str:
         started = datetime.fromisoformat(state["running"]["startedAt"].replace("Z", "+00:00"))
         allowed = _probe_seconds(pod.containers.get(status["name"], {}))
         return "inside its probe delays" if now < started + timedelta(seconds=allowed) else ""
-    return ""
+    return "ended, and about to run again" if _runs_again(pod, status) else ""
+
+
+def _runs_again(pod: Pod, status: Json) -> bool:
+    """Whether a container that has just ended will be started again; an init container that ended well is ready."""
+    ended = (status.get("state") or {}).get("terminated")
+    if not ended or status.get("ready"):
+        return False
+    policy = pod.spec.get("restartPolicy", "Always")
+    return policy == "Always" or (policy == "OnFailure" and ended.get("exitCode") != 0)
 
 
 def _probe_seconds(container: Json) -> float:
@@ -129,7 +147,8 @@ def _hopeless(pod: Pod, status: Json, now: datetime) -> bool:
     if reason in PULL_REASONS:
         old = pod.created is not None and now > pod.created + HOPELESS_PULL
         return old or any(words in message for words in UNKNOWN_IMAGE)
-    return reason == "CrashLoopBackOff" and status.get("restartCount", 0) >= HOPELESS_CRASHES
+    crashed = reason == "CrashLoopBackOff" or _runs_again(pod, status)
+    return crashed and status.get("restartCount", 0) >= HOPELESS_CRASHES
 
 
 def _claims_being_bound(cluster: Cluster) -> set[str]:

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from labgrade.api import Api
 from labgrade.errors import HarnessError
 from labgrade.facts.reading import RESOURCES
-from labgrade.patience import Alarm
+from labgrade.patience import Alarm, pause
 
 Key = tuple[str, str | None]
 """Kind and namespace of a list."""
 
 STREAM_SECONDS = 120
+
+BROKEN_SECONDS = 0.25
+"""Between a watch that broke and the next list: a server in trouble is not stormed."""
 
 
 class Watching:
@@ -26,14 +29,17 @@ class Watching:
         self._changed: set[Key] = set()
         self._era = 0
 
-    def follow(self, versions: Mapping[Key, str]) -> None:
-        """Follows these lists from these resource versions on; those already followed go on as they are."""
+    def follow(self, versions: Mapping[Key, str]) -> bool:
+        """Follows these lists from these resource versions on; those already followed go on as they are.
+
+        Whether any of them was not followed yet.
+        """
         with self._lock:
-            for key, version in versions.items():
-                if key not in self._followed:
-                    self._followed[key] = version
-                    args = (key, version, self._era)
-                    threading.Thread(target=self._watch, args=args, daemon=True).start()
+            new = {key: version for key, version in versions.items() if key not in self._followed}
+            self._followed |= new
+            for key, version in new.items():
+                threading.Thread(target=self._watch, args=(key, version, self._era), daemon=True).start()
+            return bool(new)
 
     def changed(self) -> set[Key]:
         """The lists that changed since the last call. They are no longer followed: read them anew first."""
@@ -56,7 +62,8 @@ class Watching:
             events = self._api.watch(RESOURCES[kind].path(namespace), version, seconds=STREAM_SECONDS)
             next(events, None)
         except HarnessError:
-            pass  # A watch that ends, for whatever reason, asks for a fresh list; that one tells what is wrong.
+            # A watch that ends, for whatever reason, asks for a fresh list; that one tells what is wrong.
+            pause(BROKEN_SECONDS)
         with self._lock:
             if era != self._era or self._followed.get(key) != version:
                 return

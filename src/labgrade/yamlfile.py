@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,17 +25,20 @@ class YamlFile:
         self.path = path
         self._lines: dict[Key, int] = {}
         try:
-            node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} cannot be read: {error}") from error
+            words = path.read_text(encoding="utf-8")
+            node = yaml.compose(words, Loader=_Loader)
+            if not isinstance(node, yaml.MappingNode):
+                raise UsageError(f"{path}: a mapping is expected, as in `title: …`")
+            self.data: dict[str, Any] = yaml.load(words, Loader=_Loader)
+            self._remember(node, ())
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}") from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f"{path}:{mark.line + 1}" if mark else str(path)
             raise UsageError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
-        if not isinstance(node, yaml.MappingNode):
-            raise UsageError(f"{path}: a mapping is expected, as in `title: …`")
-        self._remember(node, ())
-        self.data: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        except (ValueError, RecursionError) as error:  # bytes that are no UTF-8, dates that are none, aliases in a loop
+            raise UsageError(f"{path} cannot be read: {error}") from error
 
     def _remember(self, node: yaml.Node, key: Key) -> None:
         self._lines[key] = node.start_mark.line + 1
@@ -63,7 +67,7 @@ class YamlFile:
             if name not in names:
                 self.fail((*key, name), f"is not known{nearest(str(name), names)}")
 
-    def get(self, key: Key, kind: type | tuple[type, ...], *, default: Any = None) -> Any:
+    def get(self, key: Key, kind: type, *, default: Any = None) -> Any:
         """The value at `key`, which must be of that kind; without a `default` it must be there."""
         value: Any = self.data
         for part in key:
@@ -72,10 +76,17 @@ class YamlFile:
                 if default is not None:
                     return default
                 self.fail(key, "is missing")
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            words = " or ".join(_WORDS[k] for k in (kind if isinstance(kind, tuple) else (kind,)))
-            self.fail(key, f"is {value!r}, but {words} is expected")
+        kinds = (int, float) if kind is float else kind
+        if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+            self.fail(key, f"is {value!r}, but {_WORDS[kind]} is expected")
         return value
+
+    def number(self, key: Key, *, default: float | None = None) -> float:
+        """The number at `key`, which must be above 0."""
+        value = self.get(key, float, default=default)
+        if not 0 < value < math.inf:
+            self.fail(key, f"is {value}, but a number above 0 is expected")
+        return float(value)
 
     def text(self, key: Key) -> Text:
         """The text at `key`, which must be there in both languages."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from checks.pods import assert_shared_network
-from labgrade.errors import Unmet
+from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Pod
 from labgrade.probe import Verdict
 from tests.checks.states import World, pod, prober, web
@@ -24,13 +24,18 @@ class Said:
     rc: int = 0
 
 
-def judge(world: World, said: Said, verdict: Verdict = "http") -> list[str]:
+def judge(world: World, said: Said | HarnessError, verdict: Verdict = "http") -> list[str]:
     """Judges pod/duo, inside which every command says the same; returns in which containers one ran."""
     asked: list[str] = []
 
+    def run(_: str) -> Said:
+        if isinstance(said, HarnessError):
+            raise said
+        return said
+
     def inside(_: Pod, container: str) -> Any:
         asked.append(container)
-        return SimpleNamespace(run=lambda _: said)  # pyright: ignore[reportUnknownLambdaType] - a stand-in
+        return SimpleNamespace(run=run)
 
     duo, answers = world.cluster.pod("duo"), prober(web("10.0.0.1", verdict))
     assert_shared_network(duo, inside, answers, server="nginx:1.26", client="busybox:1.36")
@@ -71,7 +76,34 @@ def test_a_refusal_on_localhost_is_unmet() -> None:
         judge(duo("nginx:1.26", "busybox:1.36"), Said(stderr="nc: 127.0.0.1:80: Connection refused", rc=1))
 
 
+def test_a_container_that_ended_just_now_is_the_students() -> None:
+    """A container without a command counts as ready for a moment; nothing can be run in it then."""
+    with pytest.raises(Unmet, match="the container has ended"):
+        judge(duo("nginx:1.26", "busybox:1.36"), HarnessError("could not run a command in duo: container not found"))
+
+
+def test_a_command_that_got_lost_is_ours() -> None:
+    """A broken connection says nothing about the Pod."""
+    with pytest.raises(HarnessError):
+        judge(duo("nginx:1.26", "busybox:1.36"), HarnessError("connection reset by peer"))
+
+
 def test_a_page_from_somewhere_else_is_unmet() -> None:
     """Where the Pod's own address is silent, the page on localhost is not nginx's."""
     with pytest.raises(Unmet):
         judge(duo("nginx:1.26", "busybox:1.36"), PAGE, "refused")
+
+
+@pytest.mark.parametrize(
+    "state", [{"terminated": {"exitCode": 0}}, {"waiting": {"reason": "CrashLoopBackOff"}}], ids=["ended", "waiting"]
+)
+def test_a_container_that_keeps_ending_is_named(state: dict[str, Any]) -> None:
+    """Between two starts it has ended or waits; either way the failure says which one and how."""
+    world = duo("nginx:1.26", "busybox:1.36", ready=False)
+    last = {"terminated": {"exitCode": 0}}
+    world.objects[0]["status"]["containerStatuses"] = [
+        {"name": "c0", "ready": True, "state": {"running": {}}},
+        {"name": "c1", "ready": False, "state": state, "lastState": last},
+    ]
+    with pytest.raises(Unmet, match=r"container c1 does not keep running \(exit code 0\)"):
+        judge(world, PAGE)

@@ -63,7 +63,7 @@ def test_a_deployment_in_its_place_is_named() -> None:
 
 def test_a_smaller_statefulset_is_unmet() -> None:
     """One ready Pod of one is not two."""
-    with pytest.raises(Unmet, match="asks for 1 Pods"):
+    with pytest.raises(Unmet, match="replicas: 1; ready: pod/web-0"):
         ready(World(statefulset(replicas=1), member(0)))
 
 

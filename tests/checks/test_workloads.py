@@ -50,8 +50,16 @@ def test_another_size_is_unmet() -> None:
 
 def test_ready_pods_of_the_old_template_are_unmet() -> None:
     """Ready counts old Pods too; only updated ones are of the current template."""
-    with pytest.raises(Unmet, match="1 of 2 Pods have the current template"):
+    with pytest.raises(Unmet, match="1/2 Pods of the current template"):
         judge(state(updatedReplicas=1))
+
+
+def test_old_pods_that_serve_beside_broken_new_ones_are_unmet() -> None:
+    """With room to surge all new Pods exist while all available ones are old."""
+    world = state(updatedReplicas=2, availableReplicas=2)
+    world.objects[0]["status"]["replicas"] = 4
+    with pytest.raises(Unmet, match="2/2 Pods of the current template, 2 of an older one, 2 available"):
+        judge(world)
 
 
 def test_a_stale_status_is_not_believed() -> None:
@@ -71,11 +79,11 @@ def test_a_paused_rollout_is_named_as_the_cause() -> None:
 def test_an_image_that_cannot_be_pulled_is_named_as_the_cause() -> None:
     """The newest revision's Pod is asked first what ails it."""
     world = state(updatedReplicas=1)
-    waiting = {"name": "nginx", "image": "nginx:1.82", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    waiting = {"name": "nginx", "image": "nginx:1,26", "state": {"waiting": {"reason": "InvalidImageName"}}}
     stuck = pod("web-2-a", ready=False, phase="Pending", owner=("ReplicaSet", "web-2"))
     stuck["status"]["containerStatuses"] = [waiting]
-    world.objects += [revision("web", 2, image="nginx:1.82", ready=0), stuck]
-    with pytest.raises(Unmet, match=r"nginx:1\.82 .* cannot be pulled") as unmet:
+    world.objects += [revision("web", 2, image="nginx:1,26", ready=0), stuck]
+    with pytest.raises(Unmet, match=r"nginx:1,26 .* cannot be pulled") as unmet:
         judge(world)
     assert "ne peut pas être téléchargée" in unmet.value.saw.fr
 

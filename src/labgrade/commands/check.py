@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from labgrade import course, exports, result
@@ -21,7 +22,7 @@ from labgrade.gradelab import Interrupted, Order, grade
 from labgrade.model import Check, Lab, LabResult, Outcome
 from labgrade.outcomes import selected
 from labgrade.terminal import line, look, summary
-from labgrade.text import Language, Text
+from labgrade.text import Language, Text, harmless
 
 DISTURBS = Text(en="This run disturbs the cluster:", fr="Cette exécution perturbe le cluster :")
 
@@ -66,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
         screen.summarise(interruption.result, export(interruption.result, folder, args))
         return INTERRUPTED
     except (HarnessError, UsageError):
-        export(result.read(folder / result.FILE_NAME), folder, args)
+        # Where there is nothing to read, the first error says why.
+        with suppress(UsageError):
+            export(result.read(folder / result.FILE_NAME), folder, args)
         raise
     screen.summarise(graded, export(graded, folder, args))
     return exit_code(graded)
@@ -116,7 +119,7 @@ class _Screen:
 
     def __init__(self, args: argparse.Namespace, lab: Lab) -> None:
         self._language: Language = language(args)
-        self._quiet, self._lab = args.quiet, lab
+        self._quiet, self._verbose, self._lab = args.quiet, args.verbose, lab
         self._look = look(sys.stdout, no_color=args.no_color)
         self._titles = {check.id: check.title for check in lab.checks}
         self._transient = sys.stdout.isatty() and not args.quiet
@@ -142,6 +145,8 @@ class _Screen:
             print(" " * (self._look["width"] - 1), end="\r")
         if not self._quiet:
             print(line(outcome, language=self._language, titles=self._titles, **self._look), flush=True)
+        for entry in outcome.evidence if self._verbose else ():
+            print(f"  {harmless(entry)}", flush=True)
 
     def summarise(self, graded: LabResult, files: list[Path]) -> None:
         """The score, and where the files are."""

@@ -38,7 +38,7 @@ def course_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--lang", choices=("fr", "en"), help="default: the locale's")
     group.add_argument("--yes", action="store_true", help="ask nothing")
     group.add_argument("--quiet", action="store_true", help="only the score, or what went wrong")
-    group.add_argument("--verbose", action="store_true", help="more about what is going on")
+    group.add_argument("--verbose", action="store_true", help="also the evidence of each check")
     group.add_argument("--no-color", action="store_true", help="plain text; so does NO_COLOR")
 
 

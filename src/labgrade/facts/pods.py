@@ -93,18 +93,21 @@ class Pod(Fact):
 
 def _container_trouble(pod: str, status: Json) -> Text | None:
     name, image = status["name"], status.get("image", "")
-    waiting = (status.get("state") or {}).get("waiting") or {}
+    state = status.get("state") or {}
+    waiting, ended = state.get("waiting") or {}, state.get("terminated")
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     if reason in PULL_REASONS:
         return Text(
             en=f"{pod}: the image {image} of container {name} cannot be pulled ({reason})",
             fr=f"{pod} : l'image {image} du conteneur {name} ne peut pas être téléchargée ({reason})",
         )
-    if reason == "CrashLoopBackOff":
-        code = ((status.get("lastState") or {}).get("terminated") or {}).get("exitCode", "?")
+    # An init container that ended well is ready, any other container that ended is not.
+    if reason == "CrashLoopBackOff" or (ended and not status.get("ready")):
+        last = ended or (status.get("lastState") or {}).get("terminated") or {}
+        code = last.get("exitCode", "?")
         return Text(
-            en=f"{pod}: container {name} keeps ending (exit code {code}); see kubectl logs",
-            fr=f"{pod} : le conteneur {name} s'arrête sans cesse (code {code}) ; voyez kubectl logs",
+            en=f"{pod}: container {name} does not keep running (exit code {code}); see kubectl logs",
+            fr=f"{pod} : le conteneur {name} ne reste pas en marche (code {code}) ; voyez kubectl logs",
         )
     if reason and reason not in {"ContainerCreating", "PodInitializing"}:
         return Text(

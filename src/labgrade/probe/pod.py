@@ -101,8 +101,8 @@ class ProbePod:
     def _start(self) -> None:
         try:
             self._create()
-            pod = until(self._settled_pod, seconds=START_SECONDS, every=0.2)
-            if pod is None or not pod.ready:
+            pod = until(self._settled_pod, seconds=START_SECONDS, every=0.2) or self._pod()
+            if not pod.ready:
                 raise HarnessError(_why_not(pod))
             self._ip = pod.ip
         except HarnessError as error:
@@ -131,13 +131,18 @@ class ProbePod:
         }
         create_pod(self._api, self.namespace, body)
 
+    def _pod(self) -> Pod:
+        return Pod(Snapshot(self._api), self.namespace, NAME)
+
     def _settled_pod(self) -> Pod | None:
         """The Pod, once it is ready or will not be."""
-        pod = Pod(Snapshot(self._api), self.namespace, NAME)
+        pod = self._pod()
         reasons = [(s.get("state") or {}).get("waiting", {}).get("reason") for s in pod.container_statuses]
         return pod if pod.ready or "ImagePullBackOff" in reasons else None
 
 
-def _why_not(pod: Pod | None) -> str:
-    trouble = pod.trouble if pod else None
-    return trouble.en if trouble else f"it was not ready within {START_SECONDS:.0f} s"
+def _why_not(pod: Pod) -> str:
+    if pod.trouble:
+        return pod.trouble.en
+    waiting = [(status.get("state") or {}).get("waiting", {}).get("reason", "") for status in pod.container_statuses]
+    return f"its image {tag()} did not run within {START_SECONDS:.0f} s ({', '.join(waiting) or 'no node took it'})"

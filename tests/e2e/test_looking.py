@@ -1,0 +1,95 @@
+"""Looking from inside and trying traffic, on a real cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from labgrade import answers, engine, inside, kubeconfig
+from labgrade.facts import Cluster, Snapshot
+from labgrade.nodepods import NodePods
+from labgrade.probe import ProbePod, dns, http, tcp
+from labgrade.runid import new_run
+
+from .conftest import Practice, Work
+from .test_main_job import b01
+
+UNUSED_PORT = 4
+
+
+@pytest.fixture
+def grader_environment(practice: Practice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment that a grading gives to kubectl."""
+    path = kubeconfig.write(kubeconfig.read(practice.kubeconfig), tmp_path)
+    for name, value in kubeconfig.child_environment(path, os.environ).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", engine.tools()["PATH"])
+
+
+@pytest.fixture
+def probe(practice: Practice, tmp_path: Path) -> Generator[ProbePod]:
+    """A probe Pod of the test's own."""
+    pod = ProbePod(practice.api(tmp_path / "api"), new_run())
+    yield pod
+    pod.remove()
+
+
+@b01
+@pytest.mark.usefixtures("grader_environment")
+def test_a_container_is_looked_into_and_its_exit_code_is_told(work: Work, tmp_path: Path) -> None:
+    """A command's output and exit code come back; words that a shell would take apart arrive whole."""
+    work.put(answers.solution(work.lab))
+    cluster = Cluster(Snapshot(work.practice.api(tmp_path / "api")), work.place.namespace)
+    host = inside.container_host(cluster.pod("duo"), "nginx")
+    assert host.run("echo %s", "a b; $HOME 'c'").stdout == "a b; $HOME 'c'\n"
+    assert host.run("exit 7").rc == 7
+    assert host.run("test -d /etc/nginx").succeeded
+
+
+@pytest.mark.usefixtures("grader_environment")
+@pytest.mark.parametrize("way", ["docker", "privileged Pod"])
+def test_a_node_is_looked_into(practice: Practice, tmp_path: Path, way: str) -> None:
+    """Both ways reach the same node: its kubelet's configuration is there."""
+    api = practice.api(tmp_path / "api")
+    node = next(node for node in Cluster(Snapshot(api), "default").nodes() if node.name.endswith("worker"))
+    pods = NodePods(api, new_run())
+    try:
+        if way == "docker":
+            assert inside.docker_has(node)
+            host = inside.docker_host(node)
+        else:
+            host = inside.chroot_host(pods.on(node))
+        assert "kind: KubeletConfiguration" in host.run("cat /var/lib/kubelet/config.yaml").stdout
+        assert host.run("cat /etc/hostname").stdout.strip() == node.name
+    finally:
+        pods.remove()
+
+
+@b01
+def test_verdicts_of_real_traffic(work: Work, probe: ProbePod, tmp_path: Path) -> None:
+    """Answered, refused and unknown names are told apart, all asked in one go."""
+    work.put(answers.solution(work.lab))
+    cluster = Cluster(Snapshot(work.practice.api(tmp_path / "mine")), work.place.namespace)
+    pod = cluster.deployment("web").pods[0]
+    name = f"web.{work.place.namespace}.svc.cluster.local"
+    answered = probe.ask(
+        [
+            http(pod.ip),
+            tcp(pod.ip, UNUSED_PORT),
+            dns(name),
+            http(name, path="/nothing-here"),
+            dns(f"nobody.{name}"),
+            tcp("198.51.100.1", 80),
+        ]
+    )
+    page, closed, address, missing, unknown, nowhere = answered
+    assert (page.verdict, page.status) == ("http", 200)
+    assert "nginx" in page.body
+    assert closed.verdict == "refused"
+    assert address.addresses == (cluster.service("web").cluster_ip,)
+    assert (missing.verdict, missing.status) == ("http", 404)
+    assert unknown.verdict == "unresolved"
+    assert nowhere.verdict in {"dropped", "unreachable", "refused"}
