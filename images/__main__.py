@@ -31,6 +31,7 @@ def main(words: Sequence[str]) -> int:
     commands.add_parser("down", help="end the engine and remove all it left; the cache stays")
     given = parser.parse_args(words)
     here, progress = places.of_this_user(), Progress()
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         match given.command:
             case "up":
@@ -97,6 +98,11 @@ def _raise_if_missing() -> None:
 
 def _already_up(here: Places) -> bool:
     return here.socket.exists() and Engine(here, here.cache).answers()
+
+
+def _terminated(number: int, _: FrameType | None) -> None:
+    """Leave as after an error, so that whatever was started is ended."""
+    raise SystemExit(128 + number)
 
 
 def _child(words: Sequence[str], environment: Mapping[str, str]) -> int:

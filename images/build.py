@@ -61,6 +61,7 @@ class Build:
         if not engine.has(image):
             with self.progress.step("node image", about=45):
                 self._node(engine, image)
+                engine.keep_only(image)
         contract.write(self.places, contract.contents(self.places, engine.tools, image, self.recipes))
         return engine
 

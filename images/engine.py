@@ -77,6 +77,13 @@ class Engine:
         if load.returncode != 0:
             raise Trouble(f"The engine did not take {images[0].tags[0]}.")
 
+    def keep_only(self, image: str) -> None:
+        """Drop the node images of earlier builds; one that a cluster still uses stays."""
+        name, _, tag = image.removeprefix("docker.io/").rpartition(":")
+        for other in self.docker("image", "ls", "--format", "{{.Tag}}", name).split():
+            if other != tag:
+                succeeds(self.tools, ["docker", "--host", self.places.docker_host, "rmi", f"{name}:{other}"])
+
     def _dockerd(self) -> None:
         places, log = self.places, self.places.engine / "dockerd.log"
         (places.run / "docker.pid").unlink(missing_ok=True)
@@ -102,7 +109,8 @@ class Engine:
         while not self.answers():
             if daemon.poll() is not None or time.monotonic() > end:
                 said = "\n  ".join(log.read_text(errors="replace").splitlines()[-8:])
-                raise Trouble(f"The Docker engine did not start; {log} ends with\n  {said}")
+                hint = "`python -m images down` puts the host back."
+                raise Trouble(f"The Docker engine did not start. {hint} {log} ends with\n  {said}")
             time.sleep(0.1)
 
     def _network(self) -> None:

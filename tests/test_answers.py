@@ -18,7 +18,7 @@ from tests.support.course import check, write_course, write_lab
 def lab(tmp_path: Path) -> Lab:
     """A lab whose solution has two manifests and steps, and one mistake that only says what it is."""
     folder = write_lab(write_course(tmp_path / "course"), "b01", check("there", 20), "")
-    for name in ("solution/10-web.yaml", "solution/9-first.yml", "solution/steps.sh", "solution/notes.md"):
+    for name in ("solution/10-web.yaml", "solution/9-first.yml", "solution/steps.sh"):
         put(folder / name, f"solution's {name}")
     put(folder / "starter/.gitkeep")
     put(folder / "mistakes/wrong/mistake.yaml", "about: Wrong\nfailed: [there]\n")
@@ -42,11 +42,17 @@ def test_a_starter_may_be_nothing(lab: Lab) -> None:
 
 
 def test_manifests_by_number_then_steps(lab: Lab) -> None:
-    """Steps come last, also after manifests whose names sort behind them; other files are no part."""
+    """Steps come last, also after manifests whose names sort behind them."""
     put(lab.folder / "solution" / "90-zzz.yaml")
-    put(lab.folder / "solution" / "steps.sh.orig")
-    put(lab.folder / "solution" / "web.yaml")
     assert names(answers.solution(lab)) == ["9-first.yml", "10-web.yaml", "90-zzz.yaml", "steps.sh"]
+
+
+@pytest.mark.parametrize("stray", ["web.yaml", "steps.sh.orig", "notes.md", "kind.yaml"])
+def test_a_file_that_would_be_left_out_is_refused(lab: Lab, stray: str) -> None:
+    """A misnamed manifest is never silently no part of the answer."""
+    put(lab.folder / "solution" / stray)
+    with pytest.raises(UsageError, match=stray):
+        answers.solution(lab)
 
 
 def test_a_mistake_is_laid_over_the_solution(lab: Lab) -> None:

@@ -45,8 +45,15 @@ class Desk:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Types it, and does not wait."""
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen(self.command(*words), text=True, cwd=self.folder, env=self.environment, **pipes)
+        return subprocess.Popen(
+            self.command(*words),
+            text=True,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def check(self, *words: str) -> tuple[int, str]:
         """Types it, and gets exit code and screen."""

@@ -257,10 +257,13 @@ def test_all_is_cleared_away_though_one_part_fails(course: Course) -> None:
     course.lab(check("there", 20), "def test_there(probe): ...\n")
     course.server.fault(403, "/pods/", method="DELETE", times=9)
     assert course.run().code == 0
+    assert sorted(course.server.collection("/api/v1", "namespaces").objects) == [(None, "kube-system")]
     assert course.server.find("Lease", "labgrade", "kube-system") is None
 
 
-def test_the_student_environment_is_rid_of_what_changes_kubectl(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_student_environment_is_rid_of_what_changes_kubectl(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What runs inside a Pod goes through kubectl, which must not be led elsewhere."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("KUBECTL_EXTERNAL_DIFF", "rm -rf")
@@ -381,7 +384,10 @@ def test_a_second_grader_is_refused(course: Course) -> None:
     """Two terminals on one cluster would see each other's disturbances."""
     course.lab(check("there", 20), "def test_there(): ...\n")
     course.server.put(
-        "Lease", "labgrade", "kube-system", spec={"holderIdentity": "x bob@far pid 1", "renewTime": _soon(course.server)}
+        "Lease",
+        "labgrade",
+        "kube-system",
+        spec={"holderIdentity": "x bob@far pid 1", "renewTime": _soon(course.server)},
     )
     graded = course.run()
     assert graded.code == 3

@@ -16,6 +16,9 @@ MANIFEST = re.compile(r"\d+-[a-z0-9.-]+\.ya?ml")
 STEPS = "steps.sh"
 STEP_SECONDS = 180
 
+BESIDE = frozenset({"mistake.yaml", ".gitkeep"})
+"""What may stand in an answer's folder without being a part of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -59,7 +62,11 @@ def apply(answer: Answer, namespace: str, environment: Mapping[str, str]) -> Non
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder} is missing")
-    return [path for path in folder.iterdir() if MANIFEST.fullmatch(path.name) or path.name == STEPS]
+    found = [path for path in folder.iterdir() if path.name not in BESIDE]
+    for path in found:
+        if not MANIFEST.fullmatch(path.name) and path.name != STEPS:
+            raise UsageError(f"{path} is neither a numbered manifest, such as 10-{path.stem}.yaml, nor {STEPS}")
+    return found
 
 
 def _answer(name: str, files: Mapping[str, Path]) -> Answer:

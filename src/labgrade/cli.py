@@ -12,6 +12,7 @@ from typing import Protocol, cast
 
 from labgrade.errors import HarnessError, UsageError
 from labgrade.text import harmless
+from labgrade.yamlfile import nearest
 
 COMMANDS = {
     "up": "make the practice cluster: kind, one control plane and two workers",
@@ -71,6 +72,8 @@ def _say(error: Exception, code: int) -> int:
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser; only the command that is called is imported, so that the others cost no time."""
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise UsageError(f"there is no command {words[0]!r}{nearest(words[0], COMMANDS)}")
     parser = argparse.ArgumentParser(
         prog="labgrade", description="Grades Kubernetes lab work on kind clusters.", epilog=EXIT_CODES
     )

@@ -22,6 +22,7 @@ class Disturb:
     def __init__(self, api: Api, journal: Journal, reconciler: Reconciler) -> None:
         self._api, self._journal, self._reconciler = api, journal, reconciler
         self._acted = False
+        self._scaled: set[str] = set()
 
     def delete(self, fact: Fact) -> None:
         """Deletes exactly this object, not a successor of its name; its controller is expected to replace it."""
@@ -33,7 +34,10 @@ class Disturb:
     def scale(self, workload: Workload, replicas: int) -> None:
         """Asks for so many replicas; today's number comes back when the check ends."""
         same: Json = {"metadata": {"uid": workload.uid}}
-        self._note({"patch": workload.path, "body": same | {"spec": {"replicas": workload.replicas}}})
+        # Once scaled, today's number is ours and nothing to come back to.
+        if workload.path not in self._scaled:
+            self._scaled.add(workload.path)
+            self._note({"patch": workload.path, "body": same | {"spec": {"replicas": workload.replicas}}})
         try:
             self._api.patch(workload.path, same | {"spec": {"replicas": replicas}})
         finally:
@@ -68,6 +72,7 @@ class Disturb:
         if not self._acted:
             return []
         left = self._journal.restore()
+        self._scaled.clear()
         self._reconciler.disturbed()
         return left
 

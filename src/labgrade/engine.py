@@ -67,17 +67,17 @@ def tools(environment: Mapping[str, str] | None = None) -> dict[str, str]:
 def _described(env: Mapping[str, str]) -> Engine | None:
     try:
         data = json.loads(description().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if data.get("schema") != SCHEMA:
-        return None
-    path = os.pathsep.join([*data["path"], env.get("PATH", os.defpath)])
-    return Engine(
-        environment=dict(env) | {"DOCKER_HOST": data["docker_host"], "PATH": path},
-        node_image=data["node_image"],
-        images=tuple(data["images"]),
-        kubeadm_patches=tuple(data["kubeadm_patches"]),
-    )
+        if data["schema"] != SCHEMA:
+            return None
+        path = os.pathsep.join([*data["path"], env.get("PATH", os.defpath)])
+        return Engine(
+            environment=dict(env) | {"DOCKER_HOST": data["docker_host"], "PATH": path},
+            node_image=data["node_image"],
+            images=tuple(data["images"]),
+            kubeadm_patches=tuple(data["kubeadm_patches"]),
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # none, or one that is not of this version: setting it up again writes a new one
 
 
 def _answers(env: Mapping[str, str]) -> bool:

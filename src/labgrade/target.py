@@ -37,9 +37,9 @@ def resolve(file: str | None, context: str | None) -> Access:
 def _users_own() -> Path:
     named = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     path = Path(named) if named else Path.home() / ".kube" / "config"
-    if not path.is_file():
+    if not path.is_file() or not kubeconfig.contexts(path).names:
         raise UsageError(
-            f"there is no practice cluster and no kubeconfig at {path}. `labgrade up` makes a cluster; "
+            f"there is no practice cluster, and no other one in {path}. `labgrade up` makes a cluster; "
             "`--kubeconfig FILE` names another one."
         )
     return path

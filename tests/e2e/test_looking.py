@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
+import subprocess
+import tarfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from labgrade import answers, engine, inside, kubeconfig
 from labgrade.facts import Cluster, Snapshot
 from labgrade.nodepods import NodePods
 from labgrade.probe import ProbePod, dns, http, tcp
+from labgrade.providers import loading
 from labgrade.runid import new_run
 
 from .conftest import Practice, Work
@@ -93,3 +97,20 @@ def test_verdicts_of_real_traffic(work: Work, probe: ProbePod, tmp_path: Path) -
     assert (missing.verdict, missing.status) == ("http", 404)
     assert unknown.verdict == "unresolved"
     assert nowhere.verdict in {"dropped", "unreachable", "refused"}
+
+
+def test_an_image_of_the_engine_is_loaded_onto_the_nodes(
+    practice: Practice, docker: dict[str, str], tmp_path: Path
+) -> None:
+    """What `up` does with each pinned image once it is pulled: saved for this platform, loaded under its tag."""
+    tag = f"labgrade.invalid/loaded:{new_run()}"
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    subprocess.run(["docker", "import", "-", tag], input=empty.getvalue(), env=docker, check=True, capture_output=True)
+    try:
+        found = engine.find()
+        loading.load(loading.archive(tag, tmp_path, found), practice.name, found)
+        worker = ["docker", "exec", f"{practice.name}-worker", "ctr", "-n", "k8s.io", "images", "ls", "-q"]
+        assert tag in subprocess.run(worker, env=docker, check=True, capture_output=True, text=True).stdout.split()
+    finally:
+        subprocess.run(["docker", "rmi", tag], env=docker, check=True, capture_output=True)

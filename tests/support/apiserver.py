@@ -37,6 +37,7 @@ PATH = re.compile(
     r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?P<exec>/exec)?"
 )
 PEM = Path(__file__).parent / "pem"
+ASKED_FOR = "a fault was asked for"
 WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -49,6 +50,7 @@ class Fault:
     what: int | str
     """An HTTP status, `half` a body, or `close` without an answer."""
     times: int
+    message: str
 
 
 @dataclass
@@ -137,9 +139,11 @@ class ApiServer:
         path.write_text(json.dumps(config))
         return path
 
-    def fault(self, what: int | str, words: str = "", *, method: str = "GET", times: int = 1) -> None:
+    def fault(
+        self, what: int | str, words: str = "", *, method: str = "GET", times: int = 1, message: str = ASKED_FOR
+    ) -> None:
         """Lets the next so many such requests go wrong."""
-        self._faults.append(Fault(method, words, what, times))
+        self._faults.append(Fault(method, words, what, times, message))
 
     def cut_watches(self) -> None:
         """Breaks off every running watch."""
@@ -325,7 +329,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _suffer(self, fault: Fault) -> None:
         if isinstance(fault.what, int):
-            self._status(fault.what, "Faulty", "a fault was asked for")
+            self._status(fault.what, "Faulty", fault.message)
             return
         self.close_connection = True
         if fault.what == "half":

@@ -24,6 +24,8 @@ Json = dict[str, Any]
 
 TRIES = 2
 STAGGER_SECONDS = 0.4
+DNS_PORT = 53
+SILENT = "the connection opened, and no answer came in time"
 TYPES = {"A": 1, "CNAME": 5, "AAAA": 28, "SRV": 33}
 
 
@@ -51,11 +53,15 @@ def tcp(question: Json) -> Json:
 def http_(question: Json) -> Json:
     """Asks a web server."""
     connection = http.client.HTTPConnection(question["host"], question["port"], timeout=question["timeout"])
+    connection.connect()
     try:
         connection.request(question.get("method", "GET"), question["path"], headers=question.get("headers", {}))
         response = connection.getresponse()
         body = response.read(question.get("limit", 65536)).decode("utf-8", "replace")
         return {"verdict": "http", "status": response.status, "body": body}
+    except TimeoutError:
+        # Nothing was dropped on the way there.
+        return {"verdict": "connected", "detail": SILENT}
     except http.client.HTTPException as error:
         if isinstance(error, http.client.RemoteDisconnected):
             raise
@@ -108,7 +114,7 @@ def query(server: str, name: str, kind: int, timeout: float) -> tuple[int, list[
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         sock.settimeout(timeout)
-        sock.connect((server, 53))
+        sock.connect((server, DNS_PORT))
         sock.send(packet)
         data = sock.recv(4096)
         while data[:2] != packet[:2]:
@@ -122,7 +128,7 @@ def query_tcp(server: str, family: int, packet: bytes, timeout: float) -> bytes:
     """The same over TCP, for answers too long for a datagram."""
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout)
-        sock.connect((server, 53))
+        sock.connect((server, DNS_PORT))
         sock.sendall(struct.pack(">H", len(packet)) + packet)
         stream = sock.makefile("rb")
         return stream.read(struct.unpack(">H", stream.read(2))[0])
@@ -185,10 +191,10 @@ def attempt(question: Json) -> Json:
 
 
 def ask(question: Json) -> Json:
-    """A time-out counts only when a second, staggered attempt ends in one as well."""
+    """Silence counts only when a second, staggered attempt meets it as well."""
     answer = attempt(question)
     for _ in range(TRIES - 1):
-        if answer["verdict"] in ("dropped", "inconclusive"):
+        if answer["verdict"] in ("dropped", "inconclusive") or answer.get("detail") == SILENT:
             time.sleep(STAGGER_SECONDS)
             answer = attempt(question)
     return answer

@@ -7,6 +7,7 @@ import json
 import secrets
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from labgrade.api import Api
 from labgrade.errors import HarnessError
@@ -39,7 +40,7 @@ class ProbePod:
     def __init__(self, api: Api, run: str) -> None:
         self._api, self._run, self.namespace = api, run, f"labgrade-{run}"
         self._failure: HarnessError | None = None
-        self._ip = ""
+        self._ip, self._wanted = "", True
         self._starting = threading.Thread(target=self._start, daemon=True)
         self._starting.start()
 
@@ -69,10 +70,12 @@ class ProbePod:
 
     def remove(self) -> None:
         """Removes the Pod and its namespace, without waiting for them to be gone."""
+        self._wanted = False
         self._starting.join()
-        namespace = RESOURCES["Namespace"].path(name=self.namespace)
-        self._api.delete(RESOURCES["Pod"].path(self.namespace, NAME), grace_seconds=0)
-        self._api.delete(namespace)
+        # Sooner gone than with the namespace; where that fails, the namespace takes it along.
+        with suppress(HarnessError):
+            self._api.delete(RESOURCES["Pod"].path(self.namespace, NAME), grace_seconds=0)
+        self._api.delete(RESOURCES["Namespace"].path(name=self.namespace))
 
     def _ask_once(self, questions: Sequence[Question]) -> dict[int, Answer]:
         nonce = secrets.token_hex(8)
@@ -135,10 +138,10 @@ class ProbePod:
         return Pod(Snapshot(self._api), self.namespace, NAME)
 
     def _settled_pod(self) -> Pod | None:
-        """The Pod, once it is ready or will not be."""
+        """The Pod, once it is ready or will not be, or nobody wants it any more."""
         pod = self._pod()
         reasons = [(s.get("state") or {}).get("waiting", {}).get("reason") for s in pod.container_statuses]
-        return pod if pod.ready or "ImagePullBackOff" in reasons else None
+        return pod if pod.ready or "ImagePullBackOff" in reasons or not self._wanted else None
 
 
 def _why_not(pod: Pod) -> str:

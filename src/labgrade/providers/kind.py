@@ -11,13 +11,15 @@ import yaml
 
 from labgrade import engine
 from labgrade.engine import Engine
+from labgrade.errors import HarnessError
+from labgrade.patience import until
+from labgrade.providers import loading
 from labgrade.run import output
 
 if TYPE_CHECKING:
     from labgrade.providers import ClusterSpec, Say
 
 CREATE_SECONDS = 600.0
-PULL_SECONDS = 600.0
 READY_SECONDS = 240
 SHORT_SECONDS = 60.0
 
@@ -36,14 +38,7 @@ def start(spec: ClusterSpec, say: Say) -> None:
         output(["docker", "start", *nodes], found.environment, seconds=SHORT_SECONDS)
         _keep_kubeconfig(spec, found)
     else:
-        with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
-            wanted = [image for image in spec.images if image.partition("@")[0] not in found.images]
-            archives = [pool.submit(_pull, image, Path(folder), found, say) for image in wanted]
-            say(f"creating the kind cluster {spec.name}: one control plane, two workers (about a minute)")
-            _create(spec, found)
-            for archive in archives:
-                load = ["kind", "load", "image-archive", "--name", spec.name, str(archive.result())]
-                output(load, found.environment, seconds=PULL_SECONDS)
+        _create_with_images(spec, found, say)
     say("waiting until nodes and system Pods are Ready")
     _wait(spec, found)
 
@@ -68,6 +63,18 @@ def configuration(found: Engine) -> dict[str, Any]:
     }
 
 
+def _create_with_images(spec: ClusterSpec, found: Engine, say: Say) -> None:
+    """Fetches what the node image lacks while the cluster is being created."""
+    wanted = [image for image in spec.images if image.partition("@")[0] not in found.images]
+    with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
+        archives = [pool.submit(loading.fetch, image, Path(folder), found) for image in wanted]
+        say(f"creating the kind cluster {spec.name}: one control plane, two workers (about a minute)")
+        _create(spec, found)
+        for image, archive in zip(wanted, archives, strict=True):
+            say(f"loading {image.partition('@')[0]} onto the nodes")
+            loading.load(archive.result(), spec.name, found)
+
+
 def _create(spec: ClusterSpec, found: Engine) -> None:
     command = ["kind", "create", "cluster", "--name", spec.name, "--config", "-"]
     if found.node_image:
@@ -86,20 +93,9 @@ def _keep_kubeconfig(spec: ClusterSpec, found: Engine) -> None:
     spec.kubeconfig.write_text(words, encoding="utf-8")
 
 
-def _pull(image: str, folder: Path, found: Engine, say: Say) -> Path:
-    """Fetches an image by its digest and saves it under its tag, the name that manifests use."""
-    tag, _, digest = image.partition("@")
-    exact = f"{tag.rpartition(':')[0]}@{digest}"
-    say(f"fetching {tag}")
-    output(["docker", "pull", "--quiet", exact], found.environment, seconds=PULL_SECONDS)
-    output(["docker", "tag", exact, tag], found.environment, seconds=SHORT_SECONDS)
-    archive = folder / f"{abs(hash(tag))}.tar"
-    output(["docker", "save", "--output", str(archive), tag], found.environment, seconds=PULL_SECONDS)
-    return archive
-
-
 def _wait(spec: ClusterSpec, found: Engine) -> None:
     environment = found.environment | {"KUBECONFIG": str(spec.kubeconfig)}
+    until(lambda: _answers(environment), seconds=READY_SECONDS, every=1.0)
     waits = (
         ["wait", "--for=condition=Ready", "nodes", "--all"],
         ["rollout", "status", "deployment/coredns", "--namespace=kube-system"],
@@ -107,3 +103,12 @@ def _wait(spec: ClusterSpec, found: Engine) -> None:
     )
     for wait in waits:
         output(["kubectl", *wait, f"--timeout={READY_SECONDS}s"], environment, seconds=READY_SECONDS + 10)
+
+
+def _answers(environment: dict[str, str]) -> bool:
+    """Whether the API server is up; after a restart of its node it takes a while."""
+    try:
+        output(["kubectl", "get", "--raw", "/readyz"], environment, seconds=SHORT_SECONDS)
+    except HarnessError:
+        return False
+    return True
