@@ -41,7 +41,7 @@ unit: $(READY) ## tests without a cluster: seconds
 	@$(BIN)/pytest tests -m 'not e2e' -q
 
 e2e: $(READY) ## tests on kind clusters, and a share of the proofs that the commit picks
-	@LABGRADE_PROOF_SEED=$(COMMIT) $(BIN)/python -m images run -- $(BIN)/pytest tests -m e2e -v
+	@LABGRADE_PROOF_SEED=$(COMMIT) $(BIN)/python -m images run -- $(BIN)/pytest tests -m e2e -v --tb=short
 
 prove: $(READY) ## proves every answer of every lab
 	@$(BIN)/python -m images run -- $(BIN)/labgrade prove --all

@@ -14,7 +14,10 @@ from images.trouble import Trouble, call
 FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv6/conf/default/forwarding")
 KUBELET = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")
 KEYS = ("kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes", "net/netfilter/nf_conntrack_max")
-SYSCTLS = (*FORWARDING, *KUBELET, *KEYS)
+ROOM = {"fs/inotify/max_user_instances": 1024, "fs/inotify/max_user_watches": 524288}
+"""What several clusters side by side need: with the kernel's defaults the third one's API server does not start."""
+
+SYSCTLS = (*FORWARDING, *KUBELET, *KEYS, *ROOM)
 PROC_SYS = Path("/proc/sys")
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -66,6 +69,13 @@ def read_sysctl(name: str) -> str | None:
     """A kernel setting by its path below /proc/sys; None where the kernel has no such setting."""
     path = PROC_SYS / name
     return path.read_text(encoding="ascii").strip() if path.exists() else None
+
+
+def make_room() -> None:
+    """Raise the kernel settings that several clusters need, to be called after `remember`."""
+    for name, least in ROOM.items():
+        if int(read_sysctl(name) or least) < least:
+            (PROC_SYS / name).write_text(f"{least}\n", encoding="ascii")
 
 
 def docker_cgroups() -> list[Path]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from images import firewall, processes
 from images.archive import Image, save
-from images.before import remember, run_tool, succeeds
+from images.before import make_room, remember, run_tool, succeeds
 from images.places import Places
 from images.trouble import Trouble, call
 
@@ -48,6 +48,7 @@ class Engine:
         self.places.run.mkdir(parents=True, exist_ok=True)
         self.places.run.chmod(0o700)
         remember(self.places, self.tools)
+        make_room()
         self.guard()
         self._dockerd()
         if not self.docker("network", "ls", "-q", "--filter", "name=^kind$").strip():

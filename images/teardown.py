@@ -65,13 +65,13 @@ def restore(note: Mapping[str, Any]) -> None:
             before.run_tool(tools, command, check=False)
     for _, name in socket.if_nameindex():
         made_here = name == firewall.BRIDGE or re.fullmatch(r"br-[0-9a-f]{12}", name)
-        if made_here and name not in note["interfaces"]:
+        if made_here and name not in note.get("interfaces", ()):
             delete_bridge(name)
     for name, value in note["sysctls"].items():
         if before.read_sysctl(name) not in (None, value):
             (before.PROC_SYS / name).write_text(value, encoding="ascii")
     for path in before.docker_cgroups():
-        if str(path) not in note["cgroups"]:
+        if str(path) not in note.get("cgroups", ()):
             remove_cgroup(path)
 
 

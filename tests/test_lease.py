@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,21 @@ def test_a_killed_grader_of_this_machine_blocks_nobody(api: Api, server: ApiServ
     ours.acquire()
     assert str((held(server) or {})["holderIdentity"]).startswith("run2 ")
     ours.release()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system shows no process table")
+def test_a_killed_grader_that_nobody_collected_blocks_nobody(api: Api, server: ApiServer) -> None:
+    """In a container without an init, what was killed stays in the process table."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    hold(server, here(child.pid))
+    with pytest.raises(HarnessError):
+        Lease(api, "run2").acquire()
+    child.kill()
+    assert until(lambda: Path(f"/proc/{child.pid}/stat").read_text().split()[2] == "Z", seconds=5, every=0.01)
+    ours = Lease(api, "run2")
+    ours.acquire()
+    ours.release()
+    child.communicate()
 
 
 def test_another_machines_grader_counts_until_its_time_is_over(api: Api, server: ApiServer) -> None:

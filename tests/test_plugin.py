@@ -223,6 +223,15 @@ def test_only_and_no_disturb(course: Course) -> None:
     assert "did you mean 'served'" in graded.of("fatal")[0]["message"]
 
 
+@pytest.mark.parametrize("words", [["-k", "served"], ["-k", "not there"]])
+def test_pytests_own_choosing_is_refused(course: Course, words: list[str]) -> None:
+    """It knows no prerequisites; the sentence names what does."""
+    course.lab(FOUR, "".join(f"def test_{name}(): ...\n" for name in ("heals", "there", "served", "healed")))
+    graded = course.run(*words)
+    assert graded.code == 2
+    assert "choose checks with --only=CHECK" in graded.of("fatal")[0]["message"]
+
+
 def test_one_pytest_grades_several_labs(course: Course) -> None:
     """Plain `pytest labs` is one grader: its labs share the Lease, and each gets its points."""
     for name in ("b01", "b02"):

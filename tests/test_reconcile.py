@@ -17,7 +17,7 @@ from labgrade.reconcile import Reconciler
 from labgrade.watching import Watching
 from tests.support.apiserver import ApiServer
 
-QUIET = 0.3
+QUIET = 0.2
 KINDS = ("deployments", "replicasets", "statefulsets", "daemonsets", "pods", "persistentvolumeclaims")
 
 
@@ -168,7 +168,7 @@ def test_what_is_on_its_way_is_waited_for(make: Make) -> None:
     """Quiet alone settles nothing: an image pull brings no event for a long time."""
     bench = make()
     bench.start()
-    bench.later(lambda: bench.start(ready=True), 4 * QUIET)
+    bench.later(lambda: bench.start(ready=True), 2.5 * QUIET)
     assert bench.meets(bench.served)
 
 
@@ -237,12 +237,12 @@ def test_cut_watches_go_on(make: Make) -> None:
 
 def test_watches_that_are_refused_do_not_storm_the_server(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy server is asked again at a walking pace, and the deadline holds."""
-    bench = make(timeout=1.0)
+    bench = make(timeout=0.7)
     monkeypatch.setattr(watching, "BROKEN_SECONDS", 0.25)
     bench.deploy(1)
     bench.server.fault(429, "watch=1", times=1000)
     assert not bench.meets(bench.rolled_out)
-    assert bench.server.count("/deployments", watches=True) <= 6
+    assert bench.server.count("/deployments", watches=True) <= 4
 
 
 def test_a_cluster_that_vanishes_is_not_a_wrong_answer(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ No run loop of its own: it orders the checks, retries the call phase, and turns 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class Marking:
     def _take(self, config: pytest.Config, folder: Path, items: list[pytest.Item]) -> None:
         lab = read_lab(folder)
         mine = {item.name.removeprefix("test_"): item for item in items if item.path.parent == folder}
-        _compare(lab, list(mine))
+        _compare(lab, mine)
         chosen = selected(lab, only=config.option.only, disturb=not config.option.no_disturb)
         others = [item for item in items if item.path.parent != folder]
         config.hook.pytest_deselected(items=[mine[c.id] for c in lab.checks if c not in chosen])
@@ -181,11 +181,13 @@ class Marking:
             terminalreporter.write_line(f"{earned:g} / {sheet.possible:g}")
 
 
-def _compare(lab: Lab, functions: list[str]) -> None:
+def _compare(lab: Lab, found: Mapping[str, pytest.Item]) -> None:
     ids = [check.id for check in lab.checks]
-    for name in functions:
+    for name in found:
         if name not in ids:
             raise UsageError(f"{lab.folder}/test_lab.py: test_{name} is not in the rubric of lab.yaml")
     for name in ids:
-        if name not in functions:
+        if name not in found:
+            if any(hasattr(getattr(item, "module", None), f"test_{name}") for item in found.values()):
+                raise UsageError(f"{lab.id} is graded as a whole: choose checks with --only=CHECK, not with -k or `::`")
             raise UsageError(f"{lab.folder}/lab.yaml: checks.{name} has no function test_{name} in test_lab.py")

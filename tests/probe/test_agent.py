@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import socket
@@ -126,6 +127,24 @@ def test_every_way_a_connection_can_go(serve: Serve, refusing: int, dropping: in
     assert [found[1]["status"], found[1]["body"], found[2]["status"]] == [200, "hi", 404]
     assert found[10]["detail"] == agent.SILENT
     assert all(answer["seconds"] < 0.3 for answer in found[:2])
+
+
+@pytest.mark.parametrize(
+    ("head", "verdict"), [(b"", "connected"), (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", "http")]
+)
+def test_a_server_that_dribbles_keeps_nobody_waiting(serve: Serve, head: bytes, verdict: str) -> None:
+    """An endless answer, meant or not, has a verdict too: it is the student's server."""
+
+    def dribble(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection.sendall(head)
+            while True:
+                connection.sendall(b"x")
+                threading.Event().wait(0.05)
+
+    (found,) = asked(http(HERE, serve(dribble)))
+    assert found["verdict"] == verdict
+    assert found["seconds"] < 3
 
 
 def test_many_questions_at_once(serve: Serve) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from labgrade.facts.base import Fact
 from labgrade.facts.pods import Pod
 from labgrade.model import Json
@@ -12,11 +14,12 @@ REVISION = "deployment.kubernetes.io/revision"
 def image_name(reference: str) -> str:
     """An image reference in full: `nginx:1.26` is `docker.io/library/nginx:1.26`; a digest is left out."""
     name = reference.partition("@")[0]
-    host, slash, _ = name.partition("/")
-    if not slash:
-        name = f"docker.io/library/{name}"
-    elif "." not in host and ":" not in host and host != "localhost":
-        name = f"docker.io/{name}"
+    host, slash, path = name.partition("/")
+    if not slash or ("." not in host and ":" not in host and host != "localhost"):
+        host, path = "docker.io", name
+    if host in {"docker.io", "index.docker.io"}:
+        host, path = "docker.io", path if "/" in path else f"library/{path}"
+    name = f"{host}/{path}"
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
@@ -65,6 +68,12 @@ class Workload(Fact):
         return [pod for pod in self.owned(Pod) if not pod.terminating]
 
 
+def _revision(annotations: Mapping[str, str]) -> int:
+    """The number that the Deployment controller gave; 0 also where somebody wrote something else there."""
+    number = annotations.get(REVISION, "")
+    return int(number) if number.isdecimal() else 0
+
+
 class ReplicaSet(Workload):
     """One revision of a Deployment."""
 
@@ -73,13 +82,13 @@ class ReplicaSet(Workload):
     @property
     def revision(self) -> int:
         """Its number in the Deployment's history; 0 when nothing numbers it."""
-        return int(self.annotations.get(REVISION, 0))
+        return _revision(self.annotations)
 
     @property
     def revision_history(self) -> tuple[int, ...]:
         """Numbers it had before a rollback brought it back; empty when none did."""
         stored = self.annotations.get("deployment.kubernetes.io/revision-history", "")
-        return tuple(int(n) for n in stored.split(",") if n.strip().isdigit())
+        return tuple(int(n) for n in stored.split(",") if n.strip().isdecimal())
 
 
 class Deployment(Workload):
@@ -95,7 +104,7 @@ class Deployment(Workload):
     @property
     def revision(self) -> int:
         """The number of the newest rollout."""
-        return int(self.annotations.get(REVISION, 0))
+        return _revision(self.annotations)
 
     @property
     def replicasets(self) -> list[ReplicaSet]:

@@ -24,6 +24,9 @@ Json = dict[str, Any]
 
 TRIES = 2
 STAGGER_SECONDS = 0.4
+SLOWEST = 3
+"""An answer over HTTP may take so many time-outs in all, then what came of it counts."""
+
 DNS_PORT = 53
 SILENT = "the connection opened, and no answer came in time"
 TYPES = {"A": 1, "CNAME": 5, "AAAA": 28, "SRV": 33}
@@ -54,6 +57,10 @@ def http_(question: Json) -> Json:
     """Asks a web server."""
     connection = http.client.HTTPConnection(question["host"], question["port"], timeout=question["timeout"])
     connection.connect()
+    # A server that dribbles would keep every single read within its time.
+    guard = threading.Timer(SLOWEST * question["timeout"], connection.sock.shutdown, [socket.SHUT_RDWR])
+    guard.daemon = True
+    guard.start()
     try:
         connection.request(question.get("method", "GET"), question["path"], headers=question.get("headers", {}))
         response = connection.getresponse()
@@ -67,6 +74,7 @@ def http_(question: Json) -> Json:
             raise
         return {"verdict": "connected", "detail": f"not HTTP: {error!r}"}
     finally:
+        guard.cancel()
         connection.close()
 
 
