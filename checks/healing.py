@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.wording import NOTHING, states, troubles
-from labgrade.disturb import Disturb
+from labgrade.cluster.disturb import Disturb
 from labgrade.errors import Unmet
 from labgrade.facts import Cluster, Pod
 from labgrade.text import Text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.wording import NOTHING, listed, require, states, troubles
-from labgrade.disturb import Disturb
+from labgrade.cluster.disturb import Disturb
 from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Cluster, PersistentVolumeClaim, Pod, StatefulSet
 from labgrade.text import Text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checks.storage import assert_back
 from checks.wording import listed
-from labgrade.disturb import Disturb
+from labgrade.cluster.disturb import Disturb
 from labgrade.errors import Unmet
 from labgrade.facts import Pod, StatefulSet
 from labgrade.text import Text

@@ -38,8 +38,8 @@ class Rule:
 def rules(bridge: str = BRIDGE) -> list[Rule]:
     """What must hold while nodes run: nothing leaves by another interface, nothing opens a connection to this host.
 
-    Answers to connections that the host opened are let through: kind and kubectl need them. Docker's own resolver
-    asks in the host's name, past the first two rules; what it asks is sent to NOWHERE and stopped there.
+    Answers to connections that the host opened are let through: kind and kubectl need them. The resolver of
+    some Docker versions asks in the host's name, past the first two rules: what goes to NOWHERE is stopped there.
     """
     away = ("-i", bridge, "!", "-o", bridge, "-m", "conntrack", "--ctstate", "NEW,INVALID,UNTRACKED", "-j", "REJECT")
     here = ("-i", bridge, "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT")

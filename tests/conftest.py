@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labgrade.api import Api
+from labgrade.cluster.api import Api
 from tests.support.apiserver import ApiServer
 
 

@@ -16,14 +16,14 @@ from checks.services import assert_served
 from images import contract, places
 from labgrade import cli, wording
 from labgrade.commands.check import DISTURBS
-from labgrade.course import Course
+from labgrade.course.library import Course
+from labgrade.course.rubric import CHECK_KEYS, LAB_KEYS, MISTAKE_KEYS, read_mistake
 from labgrade.errors import Unmet
 from labgrade.exports import EXPORTS
 from labgrade.facts import Deployment
 from labgrade.home import home
 from labgrade.model import STATES, ClusterInfo, Lab, LabResult, Outcome
 from labgrade.providers import PROVIDERS
-from labgrade.rubric import CHECK_KEYS, LAB_KEYS, MISTAKE_KEYS, read_mistake
 from labgrade.terminal import MARKS, line, summary
 from labgrade.text import Text
 from tests.checks.states import NAMESPACE, World, deployment, endpoints, pod, prober, service

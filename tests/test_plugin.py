@@ -81,10 +81,10 @@ def course(pytester: pytest.Pytester, server: ApiServer, monkeypatch: pytest.Mon
     def resolve(*_: Any) -> Access:
         return server.access
 
-    monkeypatch.setattr("labgrade.target.resolve", resolve)
+    monkeypatch.setattr("labgrade.cluster.target.resolve", resolve)
     monkeypatch.setattr("labgrade.patience.TRANSPORT_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr("labgrade.reconcile.QUIET_SECONDS", 0.1)
-    monkeypatch.setattr("labgrade.reconcile.CONVERGENCE_SECONDS", 0.1)
+    monkeypatch.setattr("labgrade.grading.reconcile.QUIET_SECONDS", 0.1)
+    monkeypatch.setattr("labgrade.grading.reconcile.CONVERGENCE_SECONDS", 0.1)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     before = dict(os.environ)
     yield Course(pytester, server)

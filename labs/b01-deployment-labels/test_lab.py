@@ -11,7 +11,7 @@ from checks.quarantine import assert_isolated, assert_quarantined, released
 from checks.rollouts import assert_rolled_back, assert_updated
 from checks.services import assert_served
 from checks.workloads import assert_owned, assert_rolled_out, workload_pods
-from labgrade.disturb import Disturb
+from labgrade.cluster.disturb import Disturb
 from labgrade.facts import Cluster
 from labgrade.probe import Prober
 

@@ -9,7 +9,7 @@ from checks.names import assert_governed, assert_names_resolve
 from checks.statefulsets import assert_ordered, assert_ordinals_ready
 from checks.storage import assert_claim_per_ordinal, assert_claims_kept
 from checks.survival import assert_data_survives
-from labgrade.disturb import Disturb
+from labgrade.cluster.disturb import Disturb
 from labgrade.facts import Cluster
 from labgrade.probe import Prober
 

@@ -10,9 +10,9 @@ import traceback
 from collections.abc import Sequence
 from typing import Protocol, cast
 
+from labgrade.course.yamlfile import nearest
 from labgrade.errors import HarnessError, UsageError
 from labgrade.text import harmless
-from labgrade.yamlfile import nearest
 
 COMMANDS = {
     "up": "make the practice cluster: kind, one control plane and two workers",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from labgrade import answers, cli, course, target, workspace
+from labgrade import cli, course
+from labgrade.cluster import target, workspace
+from labgrade.course import answers
 from labgrade.errors import HarnessError, UsageError
 from labgrade.model import Lab
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from labgrade import events
+from labgrade.course.rubric import read_lab
 from labgrade.errors import HarnessError, UsageError
-from labgrade.grading import Grading, Options
+from labgrade.grading import events
+from labgrade.grading.outcomes import Scoresheet, selected
+from labgrade.grading.session import Grading, Options
 from labgrade.model import Lab, Outcome
-from labgrade.outcomes import Scoresheet, selected
-from labgrade.rubric import read_lab
 from labgrade.terminal import line
 from labgrade.text import default_language
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from labgrade.disturb import Disturb
+from labgrade.cluster.disturb import Disturb
 from labgrade.facts import Cluster, Fact, Pod, Workload
 from labgrade.model import Json
 from labgrade.probe import Answer, ProbePod, Prober, Question, Verdict

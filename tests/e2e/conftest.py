@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
-from labgrade import answers, course, kubeconfig, target, workspace
-from labgrade.api import Api
+from labgrade import course, kubeconfig
+from labgrade.cluster import target, workspace
+from labgrade.cluster.api import Api
+from labgrade.cluster.workspace import Workspace
+from labgrade.course import answers
 from labgrade.engine import find
 from labgrade.model import Lab
 from labgrade.runid import new_run
-from labgrade.workspace import Workspace
 
 LABGRADE = [sys.executable, "-m", "labgrade"]
 SECONDS = 300

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from labgrade import answers, engine, inside, kubeconfig
+from labgrade import engine, kubeconfig
+from labgrade.cluster import inside
+from labgrade.cluster.nodepods import NodePods
+from labgrade.course import answers
 from labgrade.facts import Cluster, Snapshot
-from labgrade.nodepods import NodePods
 from labgrade.probe import ProbePod, dns, http, tcp
 from labgrade.providers import loading
 from labgrade.runid import new_run

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from junitparser import JUnitXml
 
-from labgrade import answers
+from labgrade.course import answers
 from labgrade.home import home
 
 from .conftest import Practice, Work

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from labgrade import answers
+from labgrade.course import answers
 from labgrade.facts.reading import RESOURCES
 from labgrade.patience import until
 

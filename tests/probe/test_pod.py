@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from labgrade.api import Api
+from labgrade.cluster.api import Api
 from labgrade.errors import HarnessError
 from labgrade.model import Json
 from labgrade.patience import monotonic, until

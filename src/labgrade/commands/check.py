@@ -18,9 +18,9 @@ from labgrade.commands.options import (
     seconds,
 )
 from labgrade.errors import HarnessError, UsageError
-from labgrade.gradelab import Interrupted, Order, grade
+from labgrade.grading.outcomes import selected
+from labgrade.grading.process import Interrupted, Order, grade
 from labgrade.model import Check, Lab, LabResult, Outcome
-from labgrade.outcomes import selected
 from labgrade.terminal import line, look, summary
 from labgrade.text import Language, Text, harmless
 

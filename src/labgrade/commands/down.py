@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from labgrade.cluster.target import PRACTICE, practice_kubeconfig
 from labgrade.commands.up import cluster_name
 from labgrade.providers import PROVIDERS
-from labgrade.target import PRACTICE, practice_kubeconfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from labgrade.course.rubric import NAMESPACE
 from labgrade.errors import UsageError
 from labgrade.text import Language, Text, default_language
 
@@ -23,12 +24,21 @@ def seconds(words: str) -> float:
     return value
 
 
+def namespace(name: str) -> str:
+    """A name that Kubernetes allows for a namespace."""
+    if not NAMESPACE.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is not a name that Kubernetes allows for a namespace")
+    return name
+
+
 def cluster_options(parser: argparse.ArgumentParser) -> None:
     """Which cluster."""
     group = parser.add_argument_group("which cluster")
     group.add_argument("--kubeconfig", type=absolute, metavar="FILE", help="default: the practice cluster's")
     group.add_argument("--context", metavar="NAME", help="a context in the kubeconfig; it must lead to a kind cluster")
-    group.add_argument("--namespace", metavar="NAME", help="where the lab's work is looked for; default: the lab's own")
+    group.add_argument(
+        "--namespace", type=namespace, metavar="NAME", help="where the lab's work is looked for; default: the lab's own"
+    )
 
 
 def course_options(parser: argparse.ArgumentParser) -> None:

@@ -9,14 +9,16 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-from labgrade import course, gradelab, kubeconfig, proof
+from labgrade import course, kubeconfig
 from labgrade.cli import FINDINGS, FINE, HARNESS
 from labgrade.commands.options import absolute
-from labgrade.course import Course
+from labgrade.course.library import Course
 from labgrade.errors import UsageError
+from labgrade.grading import process as gradelab
+from labgrade.grading import proof
+from labgrade.grading.proof import Case, Finding
 from labgrade.patience import monotonic
 from labgrade.probe.image import IMAGE
-from labgrade.proof import Case, Finding
 from labgrade.providers import PROVIDERS, ClusterSpec
 from labgrade.runid import new_run
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from labgrade import answers, course, target, workspace
+from labgrade import course
+from labgrade.cluster import target, workspace
+from labgrade.cluster.workspace import Workspace
 from labgrade.commands.options import cluster_options, confirm, course_options, language
+from labgrade.course import answers
 from labgrade.errors import UsageError
 from labgrade.model import Lab
 from labgrade.text import Language, Text
-from labgrade.workspace import Workspace
 
 SHOWN = 5
 """So many of the objects that are in the way are named."""

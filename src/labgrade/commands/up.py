@@ -7,11 +7,11 @@ import re
 import shutil
 
 from labgrade import course, engine
+from labgrade.cluster.target import PRACTICE, practice_kubeconfig
 from labgrade.errors import UsageError
 from labgrade.patience import monotonic
 from labgrade.probe.image import IMAGE
 from labgrade.providers import PROVIDERS, ClusterSpec
-from labgrade.target import PRACTICE, practice_kubeconfig
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,40}")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from labgrade.api import Api
+from labgrade.cluster.api import Api
 from labgrade.model import Json
 
 

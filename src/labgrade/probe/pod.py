@@ -9,12 +9,12 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
-from labgrade.api import Api
+from labgrade.cluster.api import Api
+from labgrade.cluster.ours import create_namespace, create_pod, labels
 from labgrade.errors import HarnessError
 from labgrade.facts import Pod, Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
-from labgrade.ours import create_namespace, create_pod, labels
 from labgrade.patience import until
 from labgrade.probe import agent
 from labgrade.probe.answer import ATTEMPT_SECONDS, Answer, Question

@@ -1,0 +1,1 @@
+"""One cluster: reaching it, doing things to it, and leaving nothing behind."""

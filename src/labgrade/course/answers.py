@@ -1,0 +1,74 @@
+"""Answers: numbered manifests, then steps.sh; a mistake is an overlay on the solution."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labgrade.course.yamlfile import YamlFile
+from labgrade.errors import UsageError
+from labgrade.model import Lab
+from labgrade.run import output
+
+MANIFEST = re.compile(r"\d+-[a-z0-9.-]+\.ya?ml")
+STEPS = "steps.sh"
+STEP_SECONDS = 180
+
+BESIDE = frozenset({"mistake.yaml", ".gitkeep"})
+"""What may stand in an answer's folder without being a part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to apply, in order."""
+
+    name: str
+    files: tuple[Path, ...]
+
+
+def starter(lab: Lab) -> Answer:
+    """What students begin with; it may be nothing."""
+    return _answer("starter", {path.name: path for path in _files(lab.folder / "starter")})
+
+
+def solution(lab: Lab) -> Answer:
+    """The reference answer."""
+    return _answer("solution", {path.name: path for path in _files(lab.folder / "solution")})
+
+
+def mistake(lab: Lab, name: str) -> Answer:
+    """A recorded wrong answer: the solution with its own files laid over, less those it goes `without`."""
+    folder = lab.folder / "mistakes" / name
+    without = YamlFile(folder / "mistake.yaml").names(("without",))
+    files = {path.name: path for path in _files(lab.folder / "solution") if path.name not in without}
+    return _answer(name, files | {path.name: path for path in _files(folder)})
+
+
+def apply(answer: Answer, namespace: str, environment: Mapping[str, str]) -> None:
+    """Puts an answer into a namespace that exists already.
+
+    `environment` holds KUBECONFIG and a PATH with kubectl. HarnessError with kubectl's own words where it fails.
+    """
+    for path in answer.files:
+        if path.name == STEPS:
+            command = ["bash", "-eu", str(path)]
+        else:
+            command = ["kubectl", "apply", "-n", namespace, "-f", str(path)]
+        output(command, {**environment, "NAMESPACE": namespace}, seconds=STEP_SECONDS)
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is missing")
+    found = [path for path in folder.iterdir() if path.name not in BESIDE]
+    for path in found:
+        if not MANIFEST.fullmatch(path.name) and path.name != STEPS:
+            raise UsageError(f"{path} is neither a numbered manifest, such as 10-{path.stem}.yaml, nor {STEPS}")
+    return found
+
+
+def _answer(name: str, files: Mapping[str, Path]) -> Answer:
+    order = sorted(files, key=lambda file: (file == STEPS, int(file.partition("-")[0]) if file != STEPS else 0, file))
+    return Answer(name, tuple(files[file] for file in order))

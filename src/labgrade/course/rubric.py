@@ -1,0 +1,121 @@
+"""lab.yaml and mistake.yaml: what a lab asks, what it is worth, and what each recorded mistake must lose."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from labgrade.course.yamlfile import YamlFile
+from labgrade.model import FULL_GRADE, Check, Lab, Mistake
+
+LAB_KEYS = ("title", "minutes", "kubernetes", "namespace", "images", "timeout", "checks")
+CHECK_KEYS = ("points", "title", "hint", "needs", "disturbs", "optional")
+MISTAKE_KEYS = ("about", "failed", "blocked", "without", "earned")
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+PINNED = re.compile(r"[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+:[\w.-]+@sha256:[0-9a-f]{64}")
+CHECK_ID = re.compile(r"[a-z][a-z0-9_]*")
+VERSION = re.compile(r"\d+\.\d+")
+DEFAULT_TIMEOUT = 60
+
+
+def read_lab(folder: Path) -> Lab:
+    """The lab in `folder`; UsageError with file, line and key for whatever is wrong in its lab.yaml."""
+    file = YamlFile(folder / "lab.yaml")
+    file.known((), file.data, LAB_KEYS)
+    namespace = file.get(("namespace",), str)
+    if not NAMESPACE.fullmatch(namespace):
+        file.fail(("namespace",), f"is {namespace!r}, which Kubernetes does not allow as a namespace")
+    if "minutes" in file.data:
+        file.number(("minutes",))
+    if "kubernetes" in file.data and not VERSION.fullmatch(file.get(("kubernetes",), str)):
+        file.fail(("kubernetes",), f'is {file.data["kubernetes"]!r}, but a version like "1.29" is expected')
+    return Lab(
+        folder=folder,
+        id=folder.name,
+        title=file.text(("title",)),
+        namespace=namespace,
+        checks=_checks(file),
+        mistakes=(),
+        images=_images(file),
+        timeout=file.number(("timeout",), default=DEFAULT_TIMEOUT),
+    )
+
+
+def _images(file: YamlFile) -> tuple[str, ...]:
+    images = file.names(("images",))
+    for index, image in enumerate(images):
+        if not PINNED.fullmatch(image):
+            file.fail(("images", index), f"is {image!r}, but a pinned image is expected: host/name:tag@sha256:digest")
+    return images
+
+
+def _checks(file: YamlFile) -> tuple[Check, ...]:
+    checks: tuple[Check, ...] = ()
+    for check_id in file.get(("checks",), dict):
+        if not (isinstance(check_id, str) and CHECK_ID.fullmatch(check_id)):
+            file.fail(("checks", check_id), f"is {check_id!r}, which cannot follow `test_` as the name of a function")
+        checks += (_check(file, check_id, checks),)
+    total = sum(check.points for check in checks)
+    if abs(total - FULL_GRADE) > 1e-9:
+        file.fail(("checks",), f"add up to {total:g} points, but to {FULL_GRADE} they must")
+    return checks
+
+
+def _check(file: YamlFile, check_id: str, before: tuple[Check, ...]) -> Check:
+    key = ("checks", check_id)
+    found = file.get(key, dict)
+    file.known(key, found, CHECK_KEYS)
+    check = Check(
+        id=check_id,
+        points=file.number((*key, "points")),
+        title=file.text((*key, "title")),
+        hint=file.text((*key, "hint")),
+        needs=file.names((*key, "needs"), [other.id for other in before]),
+        disturbs=file.text((*key, "disturbs")) if "disturbs" in found else None,
+        optional=file.get((*key, "optional"), str) if "optional" in found else None,
+    )
+    for index, other in enumerate(check.needs):
+        if not check.disturbs and any(each.id == other and each.disturbs for each in before):
+            problem = f"names {other!r}, which disturbs and so runs after every check that only looks, this one too"
+            file.fail((*key, "needs", index), problem)
+    return check
+
+
+def read_mistake(folder: Path, lab: Lab) -> Mistake:
+    """The mistake in `folder`; UsageError where its mistake.yaml is wrong or names a check the lab has not."""
+    file = YamlFile(folder / "mistake.yaml")
+    file.known((), file.data, MISTAKE_KEYS)
+    file.get(("about",), str)
+    ids = [check.id for check in lab.checks]
+    earned = file.get(("earned",), dict, default={})
+    file.known(("earned",), earned, ids)
+    failed, blocked = file.names(("failed",), ids), file.names(("blocked",), ids)
+    if not failed:
+        file.fail(("failed",), "is empty: a mistake must lose something")
+    for name in blocked:
+        if name in failed:
+            file.fail(("blocked",), f"holds {name!r}, which is in `failed` already")
+    solution = [path.name for path in (lab.folder / "solution").glob("*")]
+    file.names(("without",), solution)
+    return Mistake(
+        name=folder.name,
+        failed=failed,
+        blocked=blocked,
+        earned={name: _earned(file, lab, name, failed) for name in earned},
+    )
+
+
+def _earned(file: YamlFile, lab: Lab, name: str, failed: tuple[str, ...]) -> float:
+    key = ("earned", name)
+    if name not in failed:
+        file.fail(key, "is not in `failed`: only a failed check earns a part of its points")
+    if file.number(key) >= lab.check(name).points:
+        file.fail(key, f"is {file.number(key):g}, but a failed check earns less than its {lab.check(name).points:g}")
+    return file.number(key)
+
+
+def mistakes(lab: Lab) -> tuple[Mistake, ...]:
+    """All recorded mistakes of a lab, by name."""
+    folder = lab.folder / "mistakes"
+    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return tuple(read_mistake(path, lab) for path in found)

@@ -1,0 +1,1 @@
+"""Turning a lab's checks into outcomes, and outcomes into a result."""

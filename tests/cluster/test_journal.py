@@ -1,0 +1,203 @@
+"""What was disturbed is restored: newest first, by whoever comes next, and never onto something else of that name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from labgrade.cluster.api import Api
+from labgrade.cluster.disturb import Disturb
+from labgrade.cluster.journal import Journal
+from labgrade.cluster.watching import Watching
+from labgrade.errors import HarnessError, Unmet
+from labgrade.facts import Cluster, Snapshot, StatefulSet
+from labgrade.grading.reconcile import Reconciler
+from labgrade.model import Json
+from labgrade.patience import Alarm
+from tests.support.apiserver import ApiServer
+
+NAME, SPACE = "labgrade-journal-lab", "kube-system"
+
+
+@pytest.fixture
+def web(api: Api, server: ApiServer) -> StatefulSet:
+    """A StatefulSet of three."""
+    server.put("StatefulSet", "web", "lab", spec={"replicas": 3})
+    return StatefulSet(Snapshot(api), "lab", "web")
+
+
+@pytest.fixture
+def journal(api: Api) -> Journal:
+    """The journal of the namespace that it is in."""
+    return Journal(api, "run1", "lab")
+
+
+@pytest.fixture
+def hands(api: Api, journal: Journal) -> Disturb:
+    """The hands of a disturbing check."""
+    snapshot, alarm = Snapshot(api), Alarm()
+    watching = Watching(api, alarm)
+    reconciler = Reconciler(Cluster(snapshot, "lab"), snapshot, watching, alarm, now=api.now, timeout=1)
+    return Disturb(api, journal, reconciler)
+
+
+def replicas(server: ApiServer) -> int:
+    """How many the cluster is asked for."""
+    return (server.find("StatefulSet", "web", "lab") or {})["spec"]["replicas"]
+
+
+def entries(server: ApiServer) -> list[str]:
+    """The keys of what is open; empty where there is no journal."""
+    return sorted((server.find("ConfigMap", NAME, SPACE) or {"data": {}})["data"])
+
+
+def scaling(web: StatefulSet, number: int) -> Json:
+    """The restore that asks for so many."""
+    return {"patch": web.path, "body": {"spec": {"replicas": number}}}
+
+
+def test_scaling_is_undone(server: ApiServer, hands: Disturb, web: StatefulSet) -> None:
+    """The number comes back, and the journal goes."""
+    hands.scale(web, 1)
+    assert replicas(server) == 1
+    assert entries(server)
+    assert hands.restore() == []
+    assert replicas(server) == 3
+    assert server.find("ConfigMap", NAME, SPACE) is None
+
+
+def test_it_is_written_down_before_it_is_done(server: ApiServer, hands: Disturb, web: StatefulSet) -> None:
+    """Without a place to write it down, nothing is disturbed."""
+    server.fault(403, "/configmaps", method="POST")
+    with pytest.raises(HarnessError):
+        hands.scale(web, 1)
+    assert replicas(server) == 3
+
+
+def test_an_act_whose_answer_was_lost_is_undone(server: ApiServer, hands: Disturb, web: StatefulSet) -> None:
+    """It may have happened: restoring once too often does no harm."""
+    server.fault(403, "/statefulsets", method="PATCH")
+    with pytest.raises(HarnessError):
+        hands.scale(web, 1)
+    assert hands.restore() == []
+    assert entries(server) == []
+
+
+def test_newest_first(server: ApiServer, journal: Journal, web: StatefulSet) -> None:
+    """Two acts on one object end where it all began, also beyond nine of them."""
+    for number in range(3, 15):
+        journal.add(scaling(web, number))
+    assert journal.restore() == []
+    assert replicas(server) == 3
+
+
+def test_a_killed_run_is_finished_by_the_next(api: Api, server: ApiServer, hands: Disturb, web: StatefulSet) -> None:
+    """The journal lies in the cluster: a new process, with another run's id, restores."""
+    hands.scale(web, 1)
+    assert Journal(api, "run2", "lab").restore() == []
+    assert replicas(server) == 3
+    assert entries(server) == []
+
+
+def test_another_namespaces_journal_is_left_alone(
+    api: Api, server: ApiServer, hands: Disturb, web: StatefulSet
+) -> None:
+    """Labs are proven side by side on one cluster."""
+    hands.scale(web, 1)
+    assert Journal(api, "run2", "other").restore() == []
+    assert replicas(server) == 1
+
+
+def test_what_is_gone_needs_no_restoring(server: ApiServer, hands: Disturb, web: StatefulSet) -> None:
+    """A student who deleted the object meanwhile has no error to pay for."""
+    hands.scale(web, 1)
+    server.remove("StatefulSet", "web", "lab")
+    assert hands.restore() == []
+    assert entries(server) == []
+
+
+def test_a_successor_is_not_restored_onto(api: Api, server: ApiServer, hands: Disturb, web: StatefulSet) -> None:
+    """What the student made anew after a killed run keeps the size that the student gave it."""
+    hands.scale(web, 1)
+    server.remove("StatefulSet", "web", "lab")
+    server.put("StatefulSet", "web", "lab", spec={"replicas": 2})
+    assert Journal(api, "run2", "lab").restore() == []
+    assert replicas(server) == 2
+    assert entries(server) == []
+
+
+def test_what_cannot_be_undone_stays_and_the_rest_is_done(
+    server: ApiServer, journal: Journal, web: StatefulSet
+) -> None:
+    """One failure keeps its own entry for the next run, which tries again."""
+    server.put("StatefulSet", "api", "lab", spec={"replicas": 7})
+    journal.add(scaling(web, 3))
+    journal.add({"patch": web.path.replace("/web", "/api"), "body": {"spec": {"replicas": 5}}})
+    journal.add(scaling(web, 4))
+    server.fault(403, "/statefulsets/api", method="PATCH")
+    assert journal.restore() == ["a fault was asked for"]
+    assert replicas(server) == 3
+    assert entries(server) == ["0002-run1"]
+    assert journal.restore() == []
+    assert entries(server) == []
+
+
+def test_a_new_entry_never_overwrites_an_open_one(server: ApiServer, journal: Journal, web: StatefulSet) -> None:
+    """After a restore that was done by half, the numbers go on from the highest."""
+    for _ in range(2):
+        journal.add(scaling(web, 3))
+    server.put("ConfigMap", NAME, SPACE, data={"0002-run1": "{}"})
+    journal.add(scaling(web, 3))
+    assert entries(server) == ["0002-run1", "0003-run1"]
+
+
+@pytest.mark.parametrize("words", ["", "[]", "{}", '{"exec": {}}', '{"patch": 1}', '{"exec": {"pod": "x", "no": 1}}'])
+def test_an_entry_that_is_not_ours_stops_nothing(
+    server: ApiServer, journal: Journal, web: StatefulSet, words: str
+) -> None:
+    """Whatever somebody wrote there, the others are undone and the run goes on."""
+    server.put("ConfigMap", NAME, SPACE, data={"zzzz": words, "0001-run0": json.dumps(scaling(web, 3))})
+    assert len(journal.restore()) == 1
+    assert entries(server) == ["zzzz"]
+
+
+def test_deleting_takes_exactly_that_object(server: ApiServer, hands: Disturb, api: Api) -> None:
+    """A successor of the same name, already there, is spared."""
+    server.put("Pod", "web-0", "lab", metadata={"uid": "first"})
+    pod = Cluster(Snapshot(api), "lab").pod("web-0")
+    assert pod.uid == "first"
+    server.remove("Pod", "web-0", "lab")
+    server.put("Pod", "web-0", "lab", metadata={"uid": "second"})
+    hands.delete(pod)
+    assert server.find("Pod", "web-0", "lab")
+
+
+def test_a_written_file_is_removed(server: ApiServer, hands: Disturb, api: Api) -> None:
+    """The command that removes it is written down first, and run at the end."""
+    server.put("Pod", "web-0", "lab", spec={"containers": [{"name": "nginx"}]})
+    ran: list[list[str]] = []
+    server.exec = lambda _pod, command: (ran.append(command), (0, "", ""))[1]
+    hands.write_file(Cluster(Snapshot(api), "lab").pod("web-0"), "/srv/token", "it's $(words)")
+    assert ran[-1][-2:] == ["/srv/token", "it's $(words)"]
+    assert hands.restore() == []
+    assert ran[-1] == ["rm", "-f", "/srv/token"]
+    assert entries(server) == []
+
+
+def test_a_container_that_refuses_the_file_is_the_students(server: ApiServer, hands: Disturb, api: Api) -> None:
+    """A volume that cannot be written to is what the lab asks about."""
+    server.put("Pod", "web-0", "lab", spec={"containers": [{"name": "nginx"}]})
+    server.exec = lambda _pod, command: (0, "", "") if command[0] == "rm" else (1, "", "Read-only file system")
+    with pytest.raises(Unmet, match=r"pod/web-0 cannot write /srv/token: Read-only file system"):
+        hands.write_file(Cluster(Snapshot(api), "lab").pod("web-0"), "/srv/token", "x")
+    assert hands.restore() == []
+
+
+def test_a_file_whose_pod_is_gone_is_gone(server: ApiServer, hands: Disturb, api: Api) -> None:
+    """Nothing is left to remove."""
+    server.put("Pod", "web-0", "lab", spec={"containers": [{"name": "nginx"}]})
+    hands.write_file(Cluster(Snapshot(api), "lab").pod("web-0"), "/srv/token", "x")
+    server.remove("Pod", "web-0", "lab")
+    assert hands.restore() == []
+    assert entries(server) == []

@@ -1,0 +1,112 @@
+"""The judge of answers: exact in both directions, and never satisfied with an error."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from labgrade.errors import UsageError
+from labgrade.grading.proof import Case, cases, judge, share
+from labgrade.model import Check, ClusterInfo, Lab, LabResult, Mistake, Outcome, State
+from labgrade.text import Text
+from tests.support.course import check, write_course, write_lab
+
+TEXT = Text("words", "mots")
+CHECKS = tuple(Check(name, points, TEXT, TEXT) for name, points in (("a", 10), ("b", 6), ("c", 4)))
+
+
+def lab_of(name: str = "b01") -> Lab:
+    """A lab with three checks."""
+    return Lab(Path(name), name, TEXT, "lab", CHECKS, ())
+
+
+def graded(*states: State, earned: float | None = None, run: int = 3) -> LabResult:
+    """A result with these states; what is passed earns all, `earned` is what the first one earns."""
+    outcomes = [
+        Outcome(check.id, TEXT, state, check.points, check.points if state == "passed" else 0, 1.0, TEXT, saw=TEXT)
+        for check, state in zip(CHECKS, states, strict=True)
+    ]
+    if earned is not None:
+        outcomes[0] = dataclasses.replace(outcomes[0], earned=earned)
+    return LabResult(
+        *("b01", TEXT, "0", "sha256:0", "run", ClusterInfo("", "", ""), "2026-01-01T00:00:00Z", None),
+        possible=20,
+        outcomes=tuple(outcomes[:run]),
+        not_run=tuple(check.id for check in CHECKS[run:]),
+    )
+
+
+STARTER, SOLUTION = Case(lab_of(), "starter"), Case(lab_of(), "solution")
+MISTAKE = Case(lab_of(), "mistake", Mistake("wrong", failed=("a",), blocked=("b",)))
+PARTLY = Case(lab_of(), "mistake", Mistake("partly", failed=("a",), blocked=("b",), earned={"a": 5.0}))
+NOTHING, ALL = graded("failed", "blocked", "failed"), graded("passed", "passed", "passed")
+
+
+@pytest.mark.parametrize(
+    ("case", "results", "verdict", "said"),
+    [
+        (STARTER, [NOTHING], "proven", ""),
+        (STARTER, [graded("failed", "blocked", "passed")], "wrong", "c: passed with 4 points, though nothing was done"),
+        (STARTER, [graded("failed", "blocked", "failed", earned=1)], "wrong", "a: failed with 1 points"),
+        (STARTER, [graded("failed", "blocked", "error")], "error", "c: could not be looked at"),
+        (STARTER, [graded("failed", "blocked", "skipped")], "unproven", "c: skipped"),
+        (SOLUTION, [ALL, ALL], "proven", ""),
+        (SOLUTION, [ALL, graded("passed", "failed", "passed")], "wrong", "b: failed, not passed"),
+        (SOLUTION, [ALL, graded("passed", "passed", "skipped")], "unproven", "c: skipped"),
+        (SOLUTION, [ALL, graded("passed", "passed", "passed", run=2)], "error", "c: was not run"),
+        (SOLUTION, [graded("failed", "error", "passed"), ALL], "error", "b: could not be looked at"),
+        (MISTAKE, [graded("failed", "blocked", "passed")], "proven", ""),
+        (MISTAKE, [graded("passed", "blocked", "passed")], "wrong", "a: passed, not failed"),
+        (MISTAKE, [graded("failed", "failed", "passed")], "wrong", "b: failed, not blocked"),
+        (MISTAKE, [graded("failed", "blocked", "failed")], "wrong", "c: failed, not passed"),
+        (MISTAKE, [graded("failed", "blocked", "passed", earned=2)], "wrong", "a: earned 2, not 0"),
+        (MISTAKE, [graded("failed", "error", "passed")], "error", "b: could not be looked at"),
+        (PARTLY, [graded("failed", "blocked", "passed", earned=5)], "proven", ""),
+        (PARTLY, [graded("failed", "blocked", "passed")], "wrong", "a: earned 0, not 5"),
+    ],
+)
+def test_an_answer_comes_to_exactly_what_it_must(case: Case, results: list[LabResult], verdict: str, said: str) -> None:
+    """Too strict is as wrong as too lenient; an error proves nothing; a skipped check is unproven."""
+    finding = judge(case, results)
+    assert finding.verdict == verdict
+    assert any(line.startswith(said) for line in finding.differences) or (verdict, said) == ("proven", "")
+    assert not (verdict == "proven" and finding.differences)
+
+
+def all_cases(labs: int = 3, mistakes: int = 20) -> list[Case]:
+    """Several labs' cases."""
+    found: list[Case] = []
+    for name in (f"lab{n}" for n in range(labs)):
+        lab = lab_of(name)
+        wrong = [Mistake(f"wrong{n}", ("a",), ()) for n in range(mistakes)]
+        found += [Case(lab, "starter"), Case(lab, "solution"), *(Case(lab, "mistake", each) for each in wrong)]
+    return found
+
+
+@pytest.mark.parametrize("part", [2, 5, 1000])
+def test_a_share_keeps_what_every_lab_needs(part: int) -> None:
+    """Starter, solution and at least one mistake a lab, in their order, however small the share."""
+    picked = share(all_cases(), part=part, seed="abc")
+    for name in ("lab0", "lab1", "lab2"):
+        kinds = [case.kind for case in picked if case.lab.id == name]
+        assert kinds[:2] == ["starter", "solution"]
+        assert 1 <= kinds.count("mistake") < 20
+    assert [case for case in all_cases() if case in picked] == picked
+
+
+def test_a_share_is_the_same_for_a_seed_and_another_for_another() -> None:
+    """A commit can be proven again; over many commits everything is."""
+    assert share(all_cases(), part=4, seed="abc") == share(all_cases(), part=4, seed="abc")
+    assert share(all_cases(), part=4, seed="abc") != share(all_cases(), part=4, seed="abd")
+    seen = {case.name for seed in range(60) for case in share(all_cases(1), part=4, seed=str(seed))}
+    assert len(seen) == 22
+    assert share(all_cases(), part=1, seed="abc") == all_cases()
+
+
+def test_a_lab_without_mistakes_cannot_be_proven(tmp_path: Path) -> None:
+    """Nothing would show that its checks can fail."""
+    folder = write_lab(write_course(tmp_path / "course"), "b01", check("there", 20), "")
+    with pytest.raises(UsageError, match=r"mistakes: there is none"):
+        cases(dataclasses.replace(lab_of(), folder=folder))
