@@ -149,3 +149,14 @@ def test_releasing_spares_a_successors(api: Api, server: ApiServer) -> None:
     hold(server, "alice@elsewhere pid 1")
     ours.release()
     assert "alice" in str((held(server) or {})["holderIdentity"])
+
+
+def test_who_slept_past_its_time_notices(api: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A grader that lost its claim says so and renews nobody else's."""
+    monkeypatch.setattr(lease, "DURATION_SECONDS", 0.15)
+    ours = Lease(api, "run1")
+    ours.acquire()
+    hold(server, "alice@elsewhere pid 1")
+    assert until(lambda: ours.lost, seconds=5, every=0.05)
+    assert "alice" in str((held(server) or {})["holderIdentity"])
+    ours.release()

@@ -205,3 +205,14 @@ def test_an_unknown_check() -> None:
     """The nearest one is offered."""
     with pytest.raises(UsageError, match="b01 has no check 'agian'; did you mean 'again'"):
         selected(LAB, only=["agian"])
+
+
+def test_traffic_that_was_tried_is_evidence_also_of_a_pass() -> None:
+    """A reader sees what a point was given for; a line that the check told itself is not told twice."""
+    asked = ["pod/probe 10.0.0.9 → http://10.0.0.1:80/: http 200 in 0.01 s"]
+    passed = Scoresheet(lab_of(check("a")), [check("a")])
+    passed.note("a", "call", None, seconds=0, words="")
+    assert passed.close("a", asked=asked).evidence == tuple(asked)
+    failed = Scoresheet(lab_of(check("a")), [check("a")])
+    failed.note("a", "call", Unmet("no", evidence=(asked[0], "more")), seconds=0, words="")
+    assert failed.close("a", asked=asked).evidence == (asked[0], "more")

@@ -214,3 +214,5 @@ def test_a_prober_waits_for_objects_first(probe: ProbePod, server: ApiServer) ->
     assert prober.http("10.0.0.1").status == 200
     assert prober.ask([]) == []
     assert waited == ["waited", "waited"]
+    assert len(prober.asked) == 1
+    assert "http 200" in prober.asked[0]

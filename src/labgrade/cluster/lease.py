@@ -31,6 +31,8 @@ class Lease:
         self._collection = RESOURCES["Lease"].path(RECORDS_NAMESPACE)
         self._path = RESOURCES["Lease"].path(RECORDS_NAMESPACE, NAME)
         self._stop: Callable[[], None] | None = None
+        self.lost = False
+        """Whether another grader took it over, as after a laptop's sleep."""
 
     def acquire(self) -> None:
         """Takes the lease and keeps renewing it; HarnessError where another grader holds it."""
@@ -74,7 +76,10 @@ class Lease:
     def _renew(self) -> None:
         # A turn that fails is made good by the next one: until then the lease has time left.
         with suppress(HarnessError):
-            self._api.patch(self._path, {"spec": {"renewTime": _stamp(self._api.now())}})
+            held = self._api.find(self._path)
+            self.lost = held is None or held["spec"].get("holderIdentity") != self._holder
+            if not self.lost:
+                self._api.patch(self._path, {"spec": {"renewTime": _stamp(self._api.now())}})
 
     def _body(self) -> Json:
         now = _stamp(self._api.now())

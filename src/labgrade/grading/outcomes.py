@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from labgrade.course.yamlfile import nearest
 from labgrade.errors import Absent, HarnessError, Unmet, UsageError
@@ -112,10 +113,10 @@ class Scoresheet:
             self._errors.setdefault(check_id, error)
         self._words[check_id] = words
 
-    def close(self, check_id: str) -> Outcome:
-        """The check's outcome, to be called once after its last phase."""
-        check = self.check(check_id)
-        outcome = self._outcome(check)
+    def close(self, check_id: str, *, asked: Sequence[str] = ()) -> Outcome:
+        """The check's outcome, to be called once after its last phase; `asked`: traffic that it tried, as evidence."""
+        outcome = self._outcome(self.check(check_id))
+        outcome = replace(outcome, evidence=tuple(dict.fromkeys((*outcome.evidence, *asked))))
         self.outcomes.append(outcome)
         return outcome
 

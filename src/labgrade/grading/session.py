@@ -151,7 +151,12 @@ class Grading:
         self._lost = error
 
     def require_cluster(self) -> None:
-        """Raises at once where the cluster was lost and is not back, instead of one time-out a check."""
+        """Raises at once where the cluster was lost and is not back, instead of one time-out a check.
+
+        Likewise where another grader works on it since our Lease ran out.
+        """
+        if self._lease and self._lease.lost:
+            raise HarnessError("another labgrade took this cluster over while this one slept; run it again")
         if self._lost:
             try:
                 self.api.get("/version")

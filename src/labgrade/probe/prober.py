@@ -14,11 +14,15 @@ class Prober:
     def __init__(self, pod: Callable[[], ProbePod], before: Callable[[], None]) -> None:
         """`before` is called ahead of every question: there the engine waits for the objects."""
         self._pod, self._before = pod, before
+        self.asked: list[str] = []
+        """Every question since the list was last cleared and what came of it: evidence, a line each."""
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Many questions at once, answered in order; HarnessError where one finds no sound answer."""
         self._before()
-        return self._pod().ask(questions) if questions else []
+        answers = self._pod().ask(questions) if questions else []
+        self.asked += map(str, answers)
+        return answers
 
     def tcp(self, host: str, port: int) -> Answer:
         """Whether a TCP connection opens."""
