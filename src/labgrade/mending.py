@@ -1,4 +1,4 @@
-"""What a student should mend first: where several checks fall over one another, the one at the bottom."""
+"""What a student should mend first."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from labgrade.model import LabResult, Outcome
 
 
 def mend_first(result: LabResult) -> Outcome | None:
-    """The first failed check that blocks others, else the first failed one, else None."""
+    """The first failed check that earned nothing, else the first that earned a part, else None.
+
+    The order is the rubric's, in which prerequisites stand before what builds on them.
+    """
     failed = [outcome for outcome in result.outcomes if outcome.state == "failed"]
-    blocking = {name for outcome in result.outcomes for name in outcome.blocked_by}
-    return next((outcome for outcome in failed if outcome.id in blocking), failed[0] if failed else None)
+    return next((outcome for outcome in failed if not outcome.earned), failed[0] if failed else None)
 
 
 def blocked_behind(result: LabResult, outcome: Outcome) -> int:
