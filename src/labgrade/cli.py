@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol, cast
 
 from labgrade.course.yamlfile import nearest
@@ -45,6 +47,9 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code as in EXIT_CODES. Never a traceback on the screen."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # A polite kill clears away as Ctrl-C does; in a thread, whoever started it looks after signals.
+    with suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         args = _parser(words).parse_args(words)
         command: Command = args.command_module

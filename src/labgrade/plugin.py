@@ -6,6 +6,7 @@ No run loop of its own: it orders the checks, retries the call phase, and turns 
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the part with a state."""
+    if config.option.labgrade_events is not None:
+        # Started from a script's background job we would inherit a deaf ear, and never restore on being interrupted.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Marking(config), "labgrade-marking")
 
 

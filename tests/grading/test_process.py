@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,10 +45,10 @@ class Desk:
         where = ["--course", str(self.course), "--out", str(self.out)]
         return [sys.executable, "-m", "labgrade", "check", lab, *where, *words]
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Types it, and does not wait."""
+    def start(self, *words: str, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Types it, behind another command or not, and does not wait."""
         return subprocess.Popen(
-            self.command(*words),
+            [*before, *self.command(*words)],
             text=True,
             cwd=self.folder,
             env=self.environment,
@@ -225,7 +225,8 @@ def test_kill_9_in_the_middle(desk: Desk) -> None:
     assert desk.result() == graded
 
 
-def test_interrupted(desk: Desk) -> None:
+@pytest.mark.parametrize("before", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]], ids=["typed", "in a script"])
+def test_interrupted(desk: Desk, before: list[str]) -> None:
     """130; the disturbance is undone, though Ctrl-C is pressed again and again; the result says so."""
     desk.server.put("StatefulSet", "web", "lab", spec={"replicas": 3}, status={"replicas": 3})
     desk.lab(
@@ -250,7 +251,7 @@ def test_interrupted(desk: Desk) -> None:
             threading.Event().wait({SECONDS})
         """,
     )
-    child = desk.start()
+    child = desk.start(before=before)
     assert desk.says("begun")
     child.send_signal(signal.SIGINT)
     assert desk.says("restoring")

@@ -38,7 +38,11 @@ def start(spec: ClusterSpec, say: Say) -> None:
         output(["docker", "start", *nodes], found.environment, seconds=SHORT_SECONDS)
         _keep_kubeconfig(spec, found)
     else:
-        _create_with_images(spec, found, say)
+        try:
+            _create_with_images(spec, found, say)
+        except BaseException:
+            stop(spec.name)  # also after Ctrl-C: half a cluster is of no use, and in the way of the next try
+            raise
     say("waiting until nodes and system Pods are Ready")
     _wait(spec, found)
 
