@@ -77,6 +77,13 @@ def test_ours_on_request(machine: Machine) -> None:
     assert found.environment["DOCKER_HOST"] == OURS
 
 
+def test_ours_where_docker_host_leads_to_it(machine: Machine) -> None:
+    """A shell set up for our engine gets all that is special about it, not just its address."""
+    machine.answers(OURS)
+    machine.describe(DESCRIBED)
+    assert engine.find(machine.environment | {"DOCKER_HOST": OURS}).node_image == "node:1"
+
+
 def test_ours_that_does_not_run(machine: Machine) -> None:
     """The sentence says how it is started."""
     machine.answers()

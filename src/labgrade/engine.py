@@ -39,11 +39,12 @@ def description() -> Path:
 def find(environment: Mapping[str, str] | None = None) -> Engine:
     """The engine to use; HarnessError, saying what to type, where none answers.
 
-    The user's own engine comes first, unless LABGRADE_ENGINE is `own`.
+    The user's own engine comes first, unless LABGRADE_ENGINE is `own` or DOCKER_HOST leads to ours.
     """
     env = dict(os.environ if environment is None else environment)
     ours = _described(env)
-    if env.get("LABGRADE_ENGINE") != "own" and _answers(env):
+    wanted = env.get("LABGRADE_ENGINE") == "own" or (ours and env.get("DOCKER_HOST") == ours.environment["DOCKER_HOST"])
+    if not wanted and _answers(env):
         return Engine(env)
     if ours and _answers(ours.environment):
         return ours
