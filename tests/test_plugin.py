@@ -389,6 +389,17 @@ def test_only_kind_clusters_are_graded(course: Course, provider: str) -> None:
     assert {method for method, _ in course.server.requests} == {"GET"}
 
 
+@pytest.mark.parametrize(("least", "code"), [("1.34", 0), ("1.35", 2), ("2.0", 2)])
+def test_a_lab_may_ask_for_a_later_kubernetes(course: Course, least: str, code: int) -> None:
+    """On an older cluster it is not graded, and the sentence names both versions."""
+    rubric = course.lab(check("there", 20), "def test_there(): ...\n") / "lab.yaml"
+    rubric.write_text(f'kubernetes: "{least}"\n{rubric.read_text()}')
+    graded = course.run()
+    assert graded.code == code
+    for fatal in graded.of("fatal"):
+        assert f"b01 needs Kubernetes {least} or later; this cluster has v1.34.0" in fatal["message"]
+
+
 def test_a_second_grader_is_refused(course: Course) -> None:
     """Two terminals on one cluster would see each other's disturbances."""
     course.lab(check("there", 20), "def test_there(): ...\n")

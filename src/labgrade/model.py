@@ -54,6 +54,8 @@ class Lab:
     mistakes: tuple[Mistake, ...]
     images: tuple[str, ...] = ()
     """Public images the lab's answers use, each `name:tag@sha256:digest`."""
+    kubernetes: tuple[int, int] = (1, 29)
+    """The least version, major and minor, of a cluster that it is graded on."""
     timeout: float = 60.0
     """Seconds that a cluster gets to become what the checks ask for, before it counts as it is."""
 

@@ -68,6 +68,11 @@ WRONG = [
     ("namespace: b01", "namespace: b01\ntimeout: .nan", ":3: timeout is nan, but a number above 0 is expected"),
     ("namespace: b01", "namespace: b01\nminutes: soon", ":3: minutes is 'soon', but a number is expected"),
     ("namespace: b01", "namespace: b01\nkubernetes: 1.30", ":3: kubernetes is 1.3, but a string is expected"),
+    (
+        "namespace: b01",
+        'namespace: b01\nkubernetes: "1.9"',
+        ":3: kubernetes is '1.9', but labgrade grades 1.29 and later",
+    ),
     ("namespace: b01", "namespace: b01\nkubernetes: new", ":3: kubernetes is 'new', but a version like \"1.29\""),
     ("namespace: b01", "namespace: b01\nimages: nginx", ":3: images is 'nginx', but a list is expected"),
     ("namespace: b01", "namespace: b01\nimages: [1.26]", ":3: images.0 is 1.26, but a string is expected"),

@@ -16,6 +16,8 @@ PINNED = re.compile(r"[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+:[\w.-]+@sha256:[0-9a-f
 CHECK_ID = re.compile(r"[a-z][a-z0-9_]*")
 VERSION = re.compile(r"\d+\.\d+")
 DEFAULT_TIMEOUT = 60
+OLDEST = "1.29"
+"""What labgrade grades at all; a lab may ask for a later one."""
 
 
 def read_lab(folder: Path) -> Lab:
@@ -27,8 +29,6 @@ def read_lab(folder: Path) -> Lab:
         file.fail(("namespace",), f"is {namespace!r}, which Kubernetes does not allow as a namespace")
     if "minutes" in file.data:
         file.number(("minutes",))
-    if "kubernetes" in file.data and not VERSION.fullmatch(file.get(("kubernetes",), str)):
-        file.fail(("kubernetes",), f'is {file.data["kubernetes"]!r}, but a version like "1.29" is expected')
     return Lab(
         folder=folder,
         id=folder.name,
@@ -37,8 +37,19 @@ def read_lab(folder: Path) -> Lab:
         checks=_checks(file),
         mistakes=(),
         images=_images(file),
+        kubernetes=_version(file),
         timeout=file.number(("timeout",), default=DEFAULT_TIMEOUT),
     )
+
+
+def _version(file: YamlFile) -> tuple[int, int]:
+    words = file.get(("kubernetes",), str, default=OLDEST)
+    if not VERSION.fullmatch(words):
+        file.fail(("kubernetes",), f'is {words!r}, but a version like "1.29" is expected')
+    major, minor = map(int, words.split("."))
+    if (major, minor) < tuple(map(int, OLDEST.split("."))):
+        file.fail(("kubernetes",), f"is {words!r}, but labgrade grades {OLDEST} and later")
+    return major, minor
 
 
 def _images(file: YamlFile) -> tuple[str, ...]:

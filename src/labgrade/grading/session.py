@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OLDEST = (1, 29)
-"""Kubernetes versions from here on are graded."""
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -183,8 +180,11 @@ class Grading:
         if not nodes or not all(node.made_by_kind for node in nodes):
             raise UsageError(target.not_kind(access))
         major, minor = (int("".join(c for c in str(version[key]) if c.isdigit())) for key in ("major", "minor"))
-        if (major, minor) < OLDEST:
-            raise UsageError(f"Kubernetes {version['gitVersion']} is too old: 1.{OLDEST[1]} or later is needed")
+        if (major, minor) < self.lab.kubernetes:
+            least = ".".join(map(str, self.lab.kubernetes))
+            raise UsageError(
+                f"{self.lab.id} needs Kubernetes {least} or later; this cluster has {version['gitVersion']}"
+            )
         return ClusterInfo(access.context, system["metadata"]["uid"], str(version["gitVersion"]))
 
     def _release(self) -> None:
