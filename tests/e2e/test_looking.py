@@ -15,7 +15,8 @@ from labgrade import engine, kubeconfig
 from labgrade.cluster import inside
 from labgrade.cluster.nodepods import NodePods
 from labgrade.course import answers
-from labgrade.facts import Cluster, Snapshot
+from labgrade.facts import Cluster, Pod, Snapshot
+from labgrade.patience import until
 from labgrade.probe import ProbePod, dns, http, tcp
 from labgrade.providers import loading
 from labgrade.runid import new_run
@@ -81,8 +82,16 @@ def test_verdicts_of_real_traffic(work: Work, probe: ProbePod, tmp_path: Path) -
     That address is one of the node's own Pods: nothing may leave the machine.
     """
     work.put(answers.solution(work.lab))
-    cluster = Cluster(Snapshot(work.practice.api(tmp_path / "mine")), work.place.namespace)
-    pod = cluster.deployment("web").pods[0]
+    api = work.practice.api(tmp_path / "mine")
+
+    def ready() -> Pod | None:
+        """A Pod that serves: the one in quarantine is being replaced just now."""
+        pods = Cluster(Snapshot(api), work.place.namespace).deployment("web").pods
+        return next((pod for pod in pods if pod.ready), None)
+
+    pod = until(ready, seconds=60)
+    assert pod is not None
+    cluster = Cluster(Snapshot(api), work.place.namespace)
     name = f"web.{work.place.namespace}.svc.cluster.local"
     answered = probe.ask(
         [
