@@ -193,6 +193,14 @@ def read(path: Path) -> LabResult:
         raise UsageError(f"{path}: {error}") from error
 
 
+def complete_in(folder: Path) -> bool:
+    """Whether a complete result lies in `folder`, one that nothing lesser should take the place of."""
+    try:
+        return read(folder / FILE_NAME).complete
+    except UsageError:
+        return False
+
+
 class Writer:
     """Keeps result.json in one folder while a result grows.
 

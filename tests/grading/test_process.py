@@ -174,6 +174,16 @@ def test_a_stopped_cluster(desk: Desk) -> None:
     assert (desk.out / "junit.xml").exists()
 
 
+def test_a_cluster_that_is_gone_costs_no_earlier_result(desk: Desk) -> None:
+    """What was graded in full stays on disk until a cluster is there to be graded anew."""
+    desk.lab(THREE, "def test_there(): ...\ndef test_served(): ...\ndef test_heals(): ...\n")
+    assert desk.check("--quiet")[0] == 0
+    before = desk.result()
+    desk.server.stop()
+    assert desk.check("--quiet")[0] == 3
+    assert desk.result() == before
+
+
 def test_a_suite_that_dies_is_ours(desk: Desk) -> None:
     """A crash of pytest itself ends in exit code 3 with what was graded before, and where its words are."""
     desk.lab(THREE, "import os\ndef test_there(): ...\ndef test_served():\n    os._exit(0)\ndef test_heals(): ...\n")

@@ -107,11 +107,7 @@ def _folder(args: argparse.Namespace, lab: Lab) -> Path:
     folder = Path(args.out) if args.out else Path.cwd() / "reports" / lab.id
     if not args.only and not args.no_disturb:
         return folder
-    try:
-        full = result.read(folder / result.FILE_NAME).complete
-    except UsageError:
-        full = False
-    return folder / "partial" if full else folder
+    return folder / "partial" if result.complete_in(folder) else folder
 
 
 class _Screen:

@@ -63,11 +63,18 @@ def grade(
     """Grades, and keeps result.json in `folder` up to date with every outcome; pytest's words go into a log there.
 
     `began` and `told` hear of each check as it starts and ends. UsageError and HarnessError where there was nothing
-    to grade, Interrupted after Ctrl-C; a result is on disk in each case.
+    to grade, Interrupted after Ctrl-C; a result is on disk in each case: an earlier complete one until a cluster was
+    reached, else this one.
     """
     chosen = selected(order.lab, only=order.only, disturb=order.disturb)
     writer, sheet = result.Writer(folder), _blank(order)
-    writer.write(sheet)
+    spared = result.complete_in(folder)
+
+    def keep(sheet: LabResult) -> None:
+        if sheet.cluster.uid or not spared:
+            writer.write(sheet)
+
+    keep(sheet)
     fatal: HarnessError | UsageError | None = None
     with _pytest(order, sheet.run, folder / LOG) as process, _interruptible(process) as interrupted:
         for event in received(process.events):
@@ -78,7 +85,7 @@ def grade(
             elif event.kind == "fatal":
                 fatal = _fatal(event)
             sheet = _grown(sheet, event, order.lab)
-            writer.write(sheet)
+            keep(sheet)
         process.child.wait()
     missing = [check.id for check in chosen if check.id in sheet.not_run]
     if interrupted:
@@ -88,7 +95,7 @@ def grade(
     if fatal:
         sheet = replace(sheet, note=text(str(fatal)))
     sheet = replace(sheet, finished=_now())
-    writer.write(sheet)
+    keep(sheet)
     if interrupted:
         raise Interrupted(sheet)
     if fatal:
