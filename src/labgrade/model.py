@@ -51,7 +51,6 @@ class Lab:
     title: Text
     namespace: str
     checks: tuple[Check, ...]
-    mistakes: tuple[Mistake, ...]
     images: tuple[str, ...] = ()
     """Public images the lab's answers use, each `name:tag@sha256:digest`."""
     kubernetes: tuple[int, int] = (1, 29)

@@ -30,15 +30,15 @@ REQUEST_SECONDS = 10.0
 GONE_SECONDS = 2.0
 """What a request gets once the server did not answer: nobody waits for every later one as long again."""
 
-MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
 
 
 class ApiError(HarnessError):
-    """The API server answered with an error; `status` is its HTTP code, `reason` Kubernetes' own word."""
+    """The API server answered with an error; `status` is its HTTP code."""
 
-    def __init__(self, message: str, *, status: int, reason: str = "") -> None:
+    def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
-        self.status, self.reason = status, reason
+        self.status = status
 
 
 class Unreachable(HarnessError):
@@ -193,7 +193,7 @@ class Api:
                 raise Unreachable(f"the answer to {method} {path} is not an object of the API: {decoded['message']!r}")
         if response.status >= 400:
             message = decoded.get("message") or f"HTTP {response.status}"
-            raise ApiError(str(message), status=response.status, reason=str(decoded.get("reason", "")))
+            raise ApiError(str(message), status=response.status)
         return decoded
 
     def _request(

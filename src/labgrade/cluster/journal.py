@@ -28,8 +28,8 @@ class Journal:
         self._name = f"labgrade-journal-{namespace}"
         self._path = RESOURCES["ConfigMap"].path(RECORDS_NAMESPACE, self._name)
 
-    def add(self, restore: Json) -> str:
-        """Writes down a restore, to be called before what it undoes; returns its key.
+    def add(self, restore: Json) -> None:
+        """Writes down a restore, to be called before what it undoes.
 
         A restore is `{"patch": path, "body": …}` or `{"exec": {namespace, pod, container, command}}`.
         """
@@ -40,7 +40,6 @@ class Journal:
             self._create({key: json.dumps(restore)})
         else:
             self._api.patch(self._path, {"data": {key: json.dumps(restore)}})
-        return key
 
     def restore(self) -> list[str]:
         """Undoes all that is open, newest first; says in words what could not be undone and stays open."""

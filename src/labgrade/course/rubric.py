@@ -35,7 +35,6 @@ def read_lab(folder: Path) -> Lab:
         title=file.text(("title",)),
         namespace=namespace,
         checks=_checks(file),
-        mistakes=(),
         images=_images(file),
         kubernetes=_version(file),
         timeout=file.number(("timeout",), default=DEFAULT_TIMEOUT),
