@@ -47,6 +47,15 @@ def test_manifests_by_number_then_steps(lab: Lab) -> None:
     assert names(answers.solution(lab)) == ["9-first.yml", "10-web.yaml", "90-zzz.yaml", "steps.sh"]
 
 
+def test_the_solution_is_laid_over_the_starter(lab: Lab) -> None:
+    """What students begin with is part of the answer, unless the solution replaces it."""
+    put(lab.folder / "starter/05-app.yaml")
+    put(lab.folder / "starter/10-web.yaml")
+    found = answers.solution(lab).files
+    assert [path.name for path in found] == ["05-app.yaml", "9-first.yml", "10-web.yaml", "steps.sh"]
+    assert [path.parent.name for path in found] == ["starter", "solution", "solution", "solution"]
+
+
 @pytest.mark.parametrize("stray", ["web.yaml", "steps.sh.orig", "notes.md", "kind.yaml"])
 def test_a_file_that_would_be_left_out_is_refused(lab: Lab, stray: str) -> None:
     """A misnamed manifest is never silently no part of the answer."""

@@ -1,4 +1,4 @@
-"""Answers: numbered manifests, then steps.sh; a mistake is an overlay on the solution."""
+"""Answers: numbered manifests, then steps.sh; the solution is laid over the starter, a mistake over the solution."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Answer:
 
 def starter(lab: Lab) -> Answer:
     """What students begin with; it may be nothing."""
-    return _answer("starter", {path.name: path for path in _files(lab.folder / "starter")})
+    return _answer("starter", _begun(lab))
 
 
 def solution(lab: Lab) -> Answer:
-    """The reference answer."""
-    return _answer("solution", {path.name: path for path in _files(lab.folder / "solution")})
+    """The reference answer: what students begin with, with the solution's own files laid over."""
+    return _answer("solution", _solved(lab))
 
 
 def mistake(lab: Lab, name: str) -> Answer:
     """A recorded wrong answer: the solution with its own files laid over, less those it goes `without`."""
     folder = lab.folder / "mistakes" / name
     without = YamlFile(folder / "mistake.yaml").names(("without",))
-    files = {path.name: path for path in _files(lab.folder / "solution") if path.name not in without}
-    return _answer(name, files | {path.name: path for path in _files(folder)})
+    files = {name: path for name, path in _solved(lab).items() if name not in without}
+    return _answer(name, files | _files(folder))
 
 
 def apply(answer: Answer, namespace: str, environment: Mapping[str, str]) -> None:
@@ -59,14 +59,22 @@ def apply(answer: Answer, namespace: str, environment: Mapping[str, str]) -> Non
         output(command, {**environment, "NAMESPACE": namespace}, seconds=STEP_SECONDS)
 
 
-def _files(folder: Path) -> list[Path]:
+def _begun(lab: Lab) -> dict[str, Path]:
+    return _files(lab.folder / "starter")
+
+
+def _solved(lab: Lab) -> dict[str, Path]:
+    return _begun(lab) | _files(lab.folder / "solution")
+
+
+def _files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder} is missing")
     found = [path for path in folder.iterdir() if path.name not in BESIDE]
     for path in found:
         if not MANIFEST.fullmatch(path.name) and path.name != STEPS:
             raise UsageError(f"{path} is neither a numbered manifest, such as 10-{path.stem}.yaml, nor {STEPS}")
-    return found
+    return {path.name: path for path in found}
 
 
 def _answer(name: str, files: Mapping[str, Path]) -> Answer:

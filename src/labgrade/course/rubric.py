@@ -105,7 +105,7 @@ def read_mistake(folder: Path, lab: Lab) -> Mistake:
     for name in blocked:
         if name in failed:
             file.fail(("blocked",), f"holds {name!r}, which is in `failed` already")
-    solution = [path.name for path in (lab.folder / "solution").glob("*")]
+    solution = [path.name for name in ("starter", "solution") for path in (lab.folder / name).glob("*")]
     file.names(("without",), solution)
     return Mistake(
         name=folder.name,
