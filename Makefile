@@ -10,7 +10,7 @@ COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo none)
 
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo test unit e2e lint prove engine down lock clean
+.PHONY: help setup demo test unit e2e lint prove bench engine down lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
@@ -45,6 +45,9 @@ e2e: $(READY) ## tests on kind clusters, and a share of the proofs that the comm
 
 prove: $(READY) ## proves every answer of every lab
 	@$(BIN)/python -m images run -- $(BIN)/labgrade prove --all
+
+bench: $(READY) ## the figures that labgrade claims, beside what people use today
+	@$(BIN)/python -m images run -- $(BIN)/python -m benchmarks
 
 engine: $(READY) ## only where there is no Docker: set up and start a container engine
 	@$(BIN)/python -m images up

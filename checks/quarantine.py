@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.wording import NOTHING, pairs, require, states
+from checks.wording import NOTHING, because, pairs, require, states, troubles
 from labgrade.errors import Unmet
 from labgrade.facts import Cluster, Deployment, Pod, Service
 from labgrade.probe import Answer, Prober, http
@@ -91,15 +91,16 @@ def _not_quarantined(deployment: Deployment, pods: list[Pod]) -> Text:
     if not pods:
         return _nobody_released(deployment)
     if not any(pod.phase == "Running" for pod in pods):
+        more = troubles(pods)
         return Text(
-            en=f"{pods[0]} is out, but does not run: {pods[0].phase}",
-            fr=f"{pods[0]} est sorti, mais ne tourne pas : {pods[0].phase}",
+            en=f"{pods[0]} is out, but does not run: {pods[0].phase}{more.en}",
+            fr=f"{pods[0]} est sorti, mais ne tourne pas : {pods[0].phase}{more.fr}",
         )
     if deployment.ready < max(deployment.replicas, 1):
-        count = f"{deployment.ready}/{deployment.replicas}"
+        count, more = f"{deployment.ready}/{deployment.replicas}", because(deployment)
         return Text(
-            en=f"{pods[0]} is out, but {deployment} has {count} Pods ready without it",
-            fr=f"{pods[0]} est sorti, mais sans lui {deployment} a {count} Pods prêts",
+            en=f"{pods[0]} is out, but {deployment} has {count} Pods ready without it{more.en}",
+            fr=f"{pods[0]} est sorti, mais sans lui {deployment} a {count} Pods prêts{more.fr}",
         )
     return NOTHING
 

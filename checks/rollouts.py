@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.wording import NOTHING, listed, require, short
+from checks.wording import NOTHING, because, listed, require, short
 from labgrade.errors import Unmet
 from labgrade.facts import Deployment, ReplicaSet, image_name
 from labgrade.text import Text
@@ -66,12 +66,10 @@ def _not_back(deployment: Deployment, image: str) -> Text:
             fr=f"la révision {number} est toute neuve : rien n'y est revenu",
         )
     if current.ready < max(deployment.replicas, 1):
-        paused = bool(deployment.spec.get("paused"))
-        count = f"{current.ready}/{deployment.replicas}"
+        count, more = f"{current.ready}/{deployment.replicas}", because(deployment)
         return Text(
-            en=f"the template is back, but runs in {count} Pods{'; the rollout is paused' if paused else ''}",
-            fr=f"le modèle est revenu, mais tourne dans {count} Pods"
-            f"{' ; le déploiement est en pause' if paused else ''}",
+            en=f"the template is back, but runs in {count} Pods{more.en}",
+            fr=f"le modèle est revenu, mais tourne dans {count} Pods{more.fr}",
         )
     return NOTHING
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.wording import listed, require, states, troubles
+from checks.wording import because, listed, require, states
 from labgrade.errors import Unmet
 from labgrade.facts import Cluster, Pod, StatefulSet
 from labgrade.text import Text
@@ -17,7 +17,7 @@ def assert_ordinals_ready(cluster: Cluster, statefulset: StatefulSet, *, replica
     caught_up = statefulset.observed >= statefulset.generation
     if statefulset.replicas == replicas and ready == wanted and caught_up:
         return
-    asked, there, more = statefulset.replicas, listed(ready), _hold_up(cluster, statefulset)
+    asked, there, more = statefulset.replicas, listed(ready), because(statefulset)
     raise Unmet(
         Text(
             en=f"{statefulset} has replicas: {asked}; ready: {there.en}{more.en}",
@@ -53,15 +53,3 @@ def assert_ordered(statefulset: StatefulSet) -> None:
 def _birth(pod: Pod) -> str:
     since = pod.condition("Ready").get("lastTransitionTime", "never")
     return f"{pod}: created {pod.created}, ready since {since}"
-
-
-def _hold_up(cluster: Cluster, statefulset: StatefulSet) -> Text:
-    """What the Pods wait for, to follow a sentence."""
-    for claim in cluster.claims():
-        name = claim.storage_class
-        if name and not claim.bound and not cluster.storage_class(name).exists:
-            return Text(
-                en=f"; {claim} asks for the class {name}, which the cluster does not have",
-                fr=f" ; {claim} demande la classe {name}, que le cluster n'a pas",
-            )
-    return troubles(statefulset.pods)

@@ -6,6 +6,7 @@ from checks.wording import NOTHING, listed, require, states, troubles
 from labgrade.cluster.disturb import Disturb
 from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Cluster, PersistentVolumeClaim, Pod, StatefulSet
+from labgrade.facts.binding import unbound
 from labgrade.text import Text
 
 Identity = tuple[str, str]
@@ -124,20 +125,8 @@ def _unclaimed(cluster: Cluster, statefulset: StatefulSet) -> Text:
     for ordinal in range(statefulset.replicas):
         used = statefulset.pod(ordinal).claims.values()
         for claim in own_claims(cluster, statefulset, ordinal):
-            if not claim.bound:
-                return _unbound(cluster, claim)
+            if found := unbound(cluster, claim):
+                return found.why
             if claim.name not in used:
                 return Text(en=f"no Pod uses {claim}", fr=f"aucun Pod n'utilise {claim}")
     return NOTHING
-
-
-def _unbound(cluster: Cluster, claim: PersistentVolumeClaim) -> Text:
-    if not claim.exists:
-        return Text(en=f"there is no {claim}", fr=f"il n'y a pas de {claim}")
-    name = claim.storage_class
-    if name and not cluster.storage_class(name).exists:
-        return Text(
-            en=f"{claim} is {claim.phase}: there is no storage class {name}",
-            fr=f"{claim} est {claim.phase} : il n'y a pas de classe de stockage {name}",
-        )
-    return Text(en=f"{claim} is {claim.phase}", fr=f"{claim} est {claim.phase}")

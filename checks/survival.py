@@ -9,10 +9,12 @@ from checks.storage import assert_back
 from checks.wording import listed
 from labgrade.cluster.disturb import Disturb
 from labgrade.errors import Unmet
-from labgrade.facts import Pod, StatefulSet
+from labgrade.facts import Deployment, Pod, StatefulSet
 from labgrade.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from checks.pods import Inside
 
 SHARED_CREDIT = 0.4
@@ -23,20 +25,7 @@ def assert_data_survives(statefulset: StatefulSet, inside: Inside, disturb: Dist
     """What ordinal 1 wrote is there once its Pod was deleted and replaced, and it is not in ordinal 0."""
     __tracebackhide__ = True
     pod, other = statefulset.pod(1), statefulset.pod(0)
-    token = secrets.token_hex(16)
-    path = f"{directory}/labgrade-{token[:8]}.txt"
-    container, uid, claims = _container_at(pod, directory), pod.uid, pod.claims
-    disturb.write_file(pod, path, token, container)
-    disturb.delete(pod)
-    disturb.eventually(lambda: assert_back(pod, uid=uid))
-    evidence = (f"{pod}: UID {uid}, then {pod.uid}", f"{pod}: claims {claims}, then {pod.claims}")
-    if pod.claims != claims or _content(inside, pod, container, path) != token:
-        raise Unmet(
-            _lost(pod, path, directory),
-            wanted=Text(en="the same claim and the same data", fr="le même PVC et les mêmes données"),
-            try_=f"kubectl describe pod {pod.name} -n {pod.namespace}",
-            evidence=evidence,
-        )
+    path, evidence = _outlived(pod, lambda: pod, inside, disturb, directory)
     if _content(inside, other, _container_at(other, directory), path) is not None:
         shared = listed(sorted({*pod.claims.values()} & {*other.claims.values()}))
         raise Unmet(
@@ -49,6 +38,41 @@ def assert_data_survives(statefulset: StatefulSet, inside: Inside, disturb: Dist
             credit=SHARED_CREDIT,
             evidence=evidence,
         )
+
+
+def assert_data_outlives_pod(deployment: Deployment, inside: Inside, disturb: Disturb, *, directory: str) -> None:
+    """What the Deployment's only Pod wrote is there in the Pod that takes its place."""
+    __tracebackhide__ = True
+    pod = deployment.pods[0]
+    gone = pod.uid
+
+    def heir() -> Pod:
+        return next((other for other in deployment.pods if other.uid != gone), pod)
+
+    _outlived(pod, heir, inside, disturb, directory)
+
+
+def _outlived(
+    pod: Pod, heir: Callable[[], Pod], inside: Inside, disturb: Disturb, directory: str
+) -> tuple[str, tuple[str, ...]]:
+    """A file that the Pod wrote, found again in its heir, and the evidence of that."""
+    __tracebackhide__ = True
+    token = secrets.token_hex(16)
+    path = f"{directory}/labgrade-{token[:8]}.txt"
+    container, uid, claims = _container_at(pod, directory), pod.uid, pod.claims
+    disturb.write_file(pod, path, token, container)
+    disturb.delete(pod)
+    disturb.eventually(lambda: assert_back(heir(), uid=uid))
+    now = heir()
+    evidence = (f"{pod}: UID {uid}, then {now}: UID {now.uid}", f"claims {claims}, then {now.claims}")
+    if now.claims != claims or _content(inside, now, container, path) != token:
+        raise Unmet(
+            _lost(now, path, directory),
+            wanted=Text(en="the same claim and the same data", fr="le même PVC et les mêmes données"),
+            try_=f"kubectl describe pod {now.name} -n {now.namespace}",
+            evidence=evidence,
+        )
+    return path, evidence
 
 
 def _container_at(pod: Pod, directory: str) -> str:

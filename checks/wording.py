@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from labgrade.errors import Unmet
-from labgrade.facts import Fact, Pod, image_name
+from labgrade.facts import Fact, Pod
 from labgrade.text import Text
+from labgrade.why import short, why
+
+__all__ = ["NOTHING", "because", "listed", "pairs", "require", "short", "states", "troubles"]
 
 NOTHING = Text("", "")
-
-
-def short(image: str) -> str:
-    """An image as a manifest would name it: `docker.io/library/nginx:1.26` is `nginx:1.26`."""
-    return image_name(image).removeprefix("docker.io/library/").removeprefix("docker.io/")
 
 
 def pairs(labels: Mapping[str, str]) -> str:
@@ -47,10 +45,18 @@ def require(fact: Fact, *, instead: Sequence[Fact] = ()) -> None:
     )
 
 
+def because(fact: Fact) -> Text:
+    """Why the object is not as it should be, to follow a sentence; nothing where nothing tells."""
+    return _following(why(fact))
+
+
 def troubles(pods: Iterable[Pod]) -> Text:
     """Why the first of these Pods that is in trouble is not ready, to follow a sentence; else nothing."""
-    found = next((trouble for pod in pods if (trouble := pod.trouble)), None)
-    return Text(en=f"; {found.en}", fr=f" ; {found.fr}") if found else NOTHING
+    return _following(next((trouble for pod in pods if (trouble := why(pod))), None))
+
+
+def _following(cause: Text | None) -> Text:
+    return Text(en=f"; {cause.en}", fr=f" ; {cause.fr}") if cause else NOTHING
 
 
 def states(pods: Iterable[Pod]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checks.wording import NOTHING, pairs, require, states, troubles
+from checks.wording import NOTHING, because, pairs, require, states
 from labgrade.errors import Unmet
 from labgrade.facts import Cluster, Deployment, Fact, Pod, Workload
 from labgrade.text import Text
@@ -46,10 +46,11 @@ def assert_owned(cluster: Cluster, deployment: Deployment, *, labels: Mapping[st
             try_=f"kubectl get deployment {deployment.name} -n {deployment.namespace} -o wide",
         )
     if not deployment.pods:
+        more = because(deployment)
         raise Unmet(
             Text(
-                en=f"no Pod belongs to a ReplicaSet of {deployment}",
-                fr=f"aucun Pod n'appartient à un ReplicaSet de {deployment}",
+                en=f"no Pod belongs to a ReplicaSet of {deployment}{more.en}",
+                fr=f"aucun Pod n'appartient à un ReplicaSet de {deployment}{more.fr}",
             ),
             wanted="Deployment → ReplicaSet → Pods",
             try_=f"kubectl describe deployment {deployment.name} -n {deployment.namespace}",
@@ -74,21 +75,13 @@ def _not_rolled_out(deployment: Deployment, replicas: int) -> Text:
     old = int(deployment.status.get("replicas", 0)) - updated
     if updated >= replicas and available >= replicas and old <= 0:
         return NOTHING
-    more = _cause(deployment)
+    more = because(deployment)
     return Text(
         en=f"{deployment}: {updated}/{replicas} Pods of the current template, {old} of an older one, "
         f"{available} available in all{more.en}",
         fr=f"{deployment} : {updated}/{replicas} Pods du modèle actuel, {old} d'un plus ancien, "
         f"{available} disponibles en tout{more.fr}",
     )
-
-
-def _cause(deployment: Deployment) -> Text:
-    """Why not all Pods run the newest template, to follow a sentence."""
-    if deployment.spec.get("paused"):
-        return Text(en="; the rollout is paused", fr=" ; le déploiement est en pause")
-    newest_first = reversed(deployment.replicasets)
-    return troubles(pod for found in newest_first for pod in found.pods)
 
 
 def _counts(deployment: Deployment) -> str:

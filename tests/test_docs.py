@@ -228,23 +228,6 @@ def test_the_whole_check_of_the_authors_page_works() -> None:
         judge(found, replicas=2)
 
 
-def fixed_names(handout: Path) -> tuple[set[str], set[str]]:
-    """The names that a handout fixes in its tables, and the images that it names anywhere."""
-    words = FENCE.sub("", text(handout))
-    table = " ".join(cell for row in rows(words)[1:] for cell in row)
-    images = {code for code in CODE.findall(words) if re.fullmatch(r"[a-z0-9./-]+:[\w.-]*\d[\w.-]*", code)}
-    return set(CODE.findall(table)), images
-
-
-@pytest.mark.parametrize("name", COURSE.names())
-def test_handouts_agree(name: str) -> None:
-    """Each lab has both handouts, and they fix the same names: one rubric judges readers of both."""
-    folder = HOME / "labs" / name
-    english, french = fixed_names(folder / "README.md"), fixed_names(folder / "README.fr.md")
-    assert english == french
-    assert english[0], "no table of the names that the checks rely on"
-
-
 def test_the_picture_of_the_terminal_is_what_is_printed() -> None:
     """The README's first impression is today's output, to the letter; see this file's first lines."""
     shown = [block for language, block in FENCE.findall(text(README)) if language == "text"]

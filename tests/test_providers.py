@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from labgrade import engine
 from labgrade.engine import Engine
-from labgrade.errors import HarnessError
+from labgrade.errors import HarnessError, UsageError
 from labgrade.providers import PROVIDERS, ClusterSpec, Provider, kind
+from tests.support.tools import Tools
 
 OFFERED = [name for name, member in vars(Provider).items() if inspect.isfunction(member) and not name.startswith("_")]
 
@@ -28,35 +29,6 @@ def test_a_provider_offers_everything(name: str, function: str) -> None:
     assert inspect.getdoc(found)
 
 
-class Tools:
-    """kind, docker and kubectl that write down what they are told; `there` are the clusters that exist."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.log, self.there = folder, folder / "log", folder / "there"
-        self.there.touch()
-        (folder / "version").write_text("29.0.1 linux/amd64\n")
-        (folder / "bin").mkdir()
-        script = f"""#!/bin/sh
-            echo "$(basename "$0") $*" >> {self.log}
-            case "$*" in
-                "get clusters") cat {self.there};;
-                "get nodes"*) echo lab-control-plane lab-worker;;
-                "get kubeconfig"*) echo "apiVersion: v1";;
-                *"--config -"*) cat > {folder}/config;;
-                "version --format "*) cat {folder}/version;;
-            esac
-            """
-        for name in ("kind", "docker", "kubectl"):
-            (folder / "bin" / name).write_text(script)
-            (folder / "bin" / name).chmod(0o755)
-        self.environment = {"PATH": f"{folder / 'bin'}{os.pathsep}{os.defpath}"}
-
-    @property
-    def told(self) -> list[str]:
-        """What they were told, without places on this machine."""
-        return self.log.read_text().replace(str(self.folder), "").splitlines()
-
-
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     """The tools, on an engine that needs nothing special."""
@@ -65,9 +37,21 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     return found
 
 
-def spec(tools: Tools, **more: bool) -> ClusterSpec:
+def spec(tools: Tools, **more: Any) -> ClusterSpec:
     """A cluster with one image."""
     return ClusterSpec("lab", tools.folder / "state/kubeconfig", ("docker.io/library/nginx:1.26@sha256:abc",), **more)
+
+
+def made_from(tools: Tools) -> dict[str, Any]:
+    """The configuration that kind was given."""
+    return yaml.safe_load((tools.folder / "config").read_text())
+
+
+def configured(tools: Tools, words: str) -> ClusterSpec:
+    """A cluster from a configuration of the student's."""
+    path = tools.folder / "kind.yaml"
+    path.write_text(f"kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n{words}")
+    return spec(tools, config=path)
 
 
 def test_a_cluster_is_made_loaded_and_waited_for(tools: Tools) -> None:
@@ -80,8 +64,7 @@ def test_a_cluster_is_made_loaded_and_waited_for(tools: Tools) -> None:
     assert "docker tag docker.io/library/nginx@sha256:abc docker.io/library/nginx:1.26" in told
     assert told.index("create cluster") < told.index("kind load image-archive --name lab") < told.index("kubectl wait")
     assert stat.S_IMODE((tools.folder / "state/kubeconfig").stat().st_mode) == 0o600
-    roles = [node["role"] for node in yaml.safe_load((tools.folder / "config").read_text())["nodes"]]
-    assert roles == ["control-plane", "worker", "worker"]
+    assert [node["role"] for node in made_from(tools)["nodes"]] == ["control-plane", "worker", "worker"]
     assert said
 
 
@@ -113,9 +96,10 @@ def test_an_engine_of_ours_brings_node_image_and_images(tools: Tools, monkeypatc
     ours = Engine(tools.environment, "node:1", ("docker.io/library/nginx:1.26",), ("kind: ClusterConfiguration\n",))
     monkeypatch.setattr(engine, "find", lambda: ours)
     kind.start(spec(tools), lambda _: None)
-    assert any(line.endswith("--image node:1 --kubeconfig /state/kubeconfig") for line in tools.told)
     assert not any("pull" in line for line in tools.told)
-    assert yaml.safe_load((tools.folder / "config").read_text())["kubeadmConfigPatches"] == list(ours.kubeadm_patches)
+    config = made_from(tools)
+    assert [node["image"] for node in config["nodes"]] == ["node:1"] * 3
+    assert config["kubeadmConfigPatches"] == list(ours.kubeadm_patches)
 
 
 def test_a_cluster_is_removed(tools: Tools) -> None:
@@ -132,3 +116,84 @@ def test_what_kind_says_of_its_failure_is_passed_on(tools: Tools) -> None:
     (tools.folder / "bin/kind").write_text("#!/bin/sh\necho 'ERROR: no space left' >&2\nexit 1\n")
     with pytest.raises(HarnessError, match="no space left"):
         kind.start(spec(tools), lambda _: None)
+
+
+OURS = ("node:1", (), ("kind: KubeletConfiguration\n",))
+
+
+def test_a_configuration_is_kept_and_made_to_fit_the_engine(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our node image where none is named, and our patches after the student's; all else as it was."""
+    monkeypatch.setattr(engine, "find", lambda: Engine(tools.environment, *OURS))
+    nodes = "nodes: [{role: worker, image: own:2}, {}]\n"
+    words = f"networking: {{podSubnet: 10.1.0.0/16}}\nkubeadmConfigPatches: [mine]\n{nodes}"
+    kind.start(configured(tools, words), lambda _: None)
+    config = made_from(tools)
+    assert config["networking"] == {"podSubnet": "10.1.0.0/16"}
+    assert config["kubeadmConfigPatches"] == ["mine", *OURS[2]]
+    assert [node["image"] for node in config["nodes"]] == ["own:2", "node:1"]
+
+
+def test_a_configuration_without_nodes_is_one_control_plane(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As kind has it, also where the node image is ours."""
+    monkeypatch.setattr(engine, "find", lambda: Engine(tools.environment, *OURS))
+    kind.start(configured(tools, ""), lambda _: None)
+    assert made_from(tools)["nodes"] == [{"role": "control-plane", "image": "node:1"}]
+
+
+def test_without_a_pod_network_nodes_need_only_join(tools: Tools) -> None:
+    """They cannot be Ready, nor can what runs on them."""
+    (tools.folder / "joined").write_text("node/a\nnode/b\n")
+    words = "networking: {disableDefaultCNI: true}\nnodes: [{role: control-plane}, {role: worker}]\n"
+    kind.start(configured(tools, words), lambda _: None)
+    assert "kubectl get nodes -o name" in tools.told
+    assert not any("wait" in line or "rollout" in line for line in tools.told)
+
+
+def test_a_node_that_does_not_join_is_told(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time that there is."""
+    monkeypatch.setattr(kind, "READY_SECONDS", 0.1)
+    (tools.folder / "joined").write_text("node/a\n")
+    words = "networking: {disableDefaultCNI: true}\nnodes: [{role: control-plane}, {role: worker}]\n"
+    with pytest.raises(HarnessError, match="of the 2 nodes of cluster lab, not all have joined"):
+        kind.start(configured(tools, words), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("kind: Pod\napiVersion: v1\n", "kind.yaml:1: kind is 'Pod', but Cluster is expected"),
+        ("kind: Cluster\napiVersion: v1\n", "kind.yaml:2: apiVersion is 'v1', but kind.x-k8s.io/v1alpha4 is"),
+        ("kind: Cluster\n", "kind.yaml:1: apiVersion is missing"),
+        ("kind: [\n", "not YAML"),
+        ("", "a mapping is expected"),
+        ("kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: 3\n", "kind.yaml:3: nodes is 3, but a list"),
+        ("kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [worker]\n", "nodes.0 is 'worker', but a mapping"),
+    ],
+)
+def test_a_configuration_that_is_none_is_refused_first(tools: Tools, words: str, said: str) -> None:
+    """With file and line, before anything is made."""
+    path = tools.folder / "kind.yaml"
+    path.write_text(words)
+    with pytest.raises(UsageError) as raised:
+        kind.start(spec(tools, config=path), lambda _: None)
+    assert said in str(raised.value)
+    assert tools.told == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        ("unable to decode config: yaml: field nodez not found in type v1alpha4.Cluster", UsageError),
+        ("[invalid configuration for node 0: no such role, must have at least one control-plane node]", UsageError),
+        ("must have at least one control-plane node", UsageError),
+        ("failed to init node with kubeadm: exit status 1: invalid flag", HarnessError),
+    ],
+)
+def test_what_kind_says_of_a_configuration(tools: Tools, refusal: str, error: type[Exception]) -> None:
+    """In its own words: the file's fault where it is, else our error; nothing is left behind."""
+    (tools.folder / "refusal").write_text(f"ERROR: failed to create cluster: {refusal}\n")
+    with pytest.raises(error) as raised:
+        kind.start(configured(tools, "nodes: []\n"), lambda _: None)
+    assert refusal in str(raised.value)
+    assert ("kind.yaml" in str(raised.value)) == (error is UsageError)
+    assert tools.told[-1] == "kind delete cluster --name lab"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from labgrade.course.new import SKELETON
 from labgrade.home import home
 
 
@@ -31,6 +32,8 @@ def test_it_installs_one_name_and_carries_the_whole_course(wheel: Path) -> None:
     for folder in ("labs", "checks", "fixtures", "reports/templates"):
         wanted = {path.relative_to(home()).as_posix() for path in (home() / folder).rglob("*") if path.is_file()}
         assert {name for name in wanted if "__pycache__" not in name} <= course
+    skeleton = {path.relative_to(home() / "src").as_posix() for path in SKELETON.rglob("*") if path.is_file()}
+    assert skeleton <= set(names)
 
 
 def test_it_grades_with_the_course_it_carries(wheel: Path, tmp_path: Path) -> None:

@@ -19,16 +19,21 @@ from labgrade.text import harmless
 COMMANDS = {
     "up": "make the practice cluster: kind, one control plane and two workers",
     "down": "remove the practice cluster",
+    "list": "show the labs, what each is worth and needs, and what you have earned",
     "start": "put a lab's starting state in place and show its handout",
     "check": "grade a lab on the cluster as it is, with hints on failures",
+    "report": "make reports again from stored results, without a cluster",
     "prove": "show that a lab grades right: starter 0, solution everything, each mistake what it should",
+    "lint": "say what is wrong, missing or still blank in labs",
+    "new": "make a lab's folder, with blanks to fill in",
+    "doctor": "say why labgrade does not run here, and what to type",
 }
 """Each is a module of labgrade.commands."""
 
 FINE, FINDINGS, USAGE, HARNESS, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = (
-    "exit codes: 0 fine, everything earned · 1 points missing or a lab unproven · 2 wrong usage or invalid input · "
-    "3 the harness could not do its work · 130 interrupted"
+    "exit codes: 0 fine, everything earned · 1 points missing, a lab unproven, or findings of lint · "
+    "2 wrong usage or invalid input · 3 the harness could not do its work · 130 interrupted"
 )
 
 

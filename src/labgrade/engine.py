@@ -41,19 +41,24 @@ def find(environment: Mapping[str, str] | None = None) -> Engine:
 
     The user's own engine comes first, unless LABGRADE_ENGINE is `own` or DOCKER_HOST leads to ours.
     """
-    env = dict(os.environ if environment is None else environment)
-    ours = _described(env)
-    wanted = env.get("LABGRADE_ENGINE") == "own" or (ours and env.get("DOCKER_HOST") == ours.environment["DOCKER_HOST"])
-    if not wanted and _answers(env):
-        return Engine(env)
-    if ours and _answers(ours.environment):
-        return ours
-    if ours:
+    tried = candidates(environment)
+    for each in tried:
+        if _answers(each.environment):
+            return each
+    if any(each.node_image for each in tried):
         raise HarnessError("the container engine does not run. `make engine` in the checkout starts it.")
     raise HarnessError(
         "no container engine answers. Start Docker (Docker Desktop, or `sudo systemctl start docker`) and see "
         "that `docker ps` works; on a machine without Docker, `make engine` in a checkout sets one up."
     )
+
+
+def candidates(environment: Mapping[str, str] | None = None) -> list[Engine]:
+    """The engines to try, in that order, whether they answer or not."""
+    env = dict(os.environ if environment is None else environment)
+    ours = _described(env)
+    wanted = env.get("LABGRADE_ENGINE") == "own" or (ours and env.get("DOCKER_HOST") == ours.environment["DOCKER_HOST"])
+    return [*([] if wanted else [Engine(env)]), *([ours] if ours else [])]
 
 
 def tools(environment: Mapping[str, str] | None = None) -> dict[str, str]:

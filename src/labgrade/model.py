@@ -57,6 +57,10 @@ class Lab:
     """The least version, major and minor, of a cluster that it is graded on."""
     timeout: float = 60.0
     """Seconds that a cluster gets to become what the checks ask for, before it counts as it is."""
+    cluster: str | None = None
+    """Name of the kind cluster that students make for this lab; None: it is done on the practice cluster."""
+    minutes: float | None = None
+    """How long a student needs, as the author thinks; None where nobody said."""
 
     def check(self, check_id: str) -> Check:
         """The check of that id; KeyError when there is none."""

@@ -13,10 +13,13 @@ from labgrade import errors
 
 T = TypeVar("T")
 
-TRANSPORT_TRIES = 4
+TRANSPORT_TRIES = 5
 TRANSPORT_PAUSE_SECONDS = 0.25
 TRANSPORT_SECONDS = 8.0
 """After so long no further try begins."""
+
+RETRY_AFTER_SECONDS = 3.0
+"""The longest that a server which asks for more time is given at once."""
 
 
 def _passing(error: BaseException) -> bool:
@@ -25,12 +28,18 @@ def _passing(error: BaseException) -> bool:
     return isinstance(error, errors.HarnessError) and (status is None or status == 429 or status >= 500)
 
 
+def _pause_seconds(state: tenacity.RetryCallState) -> float:
+    """Twice as long each time, and at least what the server asked for."""
+    asked = getattr(state.outcome and state.outcome.exception(), "retry_after", 0.0)
+    return max(TRANSPORT_PAUSE_SECONDS * 2 ** (state.attempt_number - 1), min(asked, RETRY_AFTER_SECONDS))
+
+
 def retrying_transport(request: Callable[[], T]) -> T:
     """`request`'s value; a passing fault of the way there is tried again, briefly; the last one is raised."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_passing),
         stop=tenacity.stop_after_attempt(TRANSPORT_TRIES) | tenacity.stop_after_delay(TRANSPORT_SECONDS),
-        wait=tenacity.wait_exponential(multiplier=TRANSPORT_PAUSE_SECONDS),
+        wait=_pause_seconds,
         reraise=True,
     )
     return retrying(request)
@@ -81,7 +90,7 @@ class Alarm:
 
 
 def pause(seconds: float) -> None:
-    """Lets so much time pass, in a thread that nothing else waits for."""
+    """Lets so much time pass, where there is nothing to be woken by."""
     time.sleep(seconds)
 
 

@@ -175,7 +175,8 @@ class Marking:
                 grading_of(item).lose(error)
             sheet.note(check_id, report.when, error, seconds=report.duration, words=report.longreprtext)
             if report.when == "teardown":
-                self._tell(sheet.close(check_id, asked=grading_of(item).prober.asked))
+                grading = grading_of(item)
+                self._tell(sheet.close(check_id, asked=grading.prober.asked, witness=grading.witness))
         return report
 
     def _tell(self, outcome: Outcome) -> None:

@@ -214,5 +214,5 @@ class Writer:
         self.path = folder / FILE_NAME
 
     def write(self, result: LabResult) -> None:
-        """Replaces the file by this result; UsageError where that cannot be done (no permission, disk full)."""
+        """Replaces the file by this result; UsageError (no permission) or HarnessError (disk full) where it cannot."""
         write_whole(self.path, dumps(result).encode())

@@ -18,7 +18,7 @@ MARKS: dict[State, str] = {"passed": "✔", "failed": "✘", "blocked": "●", "
 ASCII_MARKS: dict[State, str] = {"passed": "+", "failed": "x", "blocked": "*", "skipped": "-", "error": "!"}
 COLOURS: dict[State, str] = {"passed": "32", "failed": "31", "blocked": "33", "skipped": "2", "error": "35"}
 PARTLY_COLOUR = "33"
-PLAIN = {"–": "-", "…": "...", "’": "'", "«": '"', "»": '"', "œ": "oe", "Œ": "OE"}
+PLAIN = {"–": "-", "·": "-", "…": "...", "’": "'", "«": '"', "»": '"', "œ": "oe", "Œ": "OE"}
 INDENT = "  "
 WIDEST = 100
 NARROWEST = 40
@@ -70,16 +70,19 @@ def line(
     lines = [_headline(outcome, language, width)]
     for label, words in _details(outcome, language, titles or {}):
         start = INDENT + label.ljust(_label_width(language)) + INDENT if label else INDENT
-        lines += _wrapped(words, start, width)
-    lines[0] = _paint(lines[0], _colour(outcome), colour=colour)
-    return _shown("\n".join(lines), encoding)
+        lines += wrapped(words, start, width)
+    lines[0] = painted(lines[0], _colour(outcome), colour=colour)
+    return shown("\n".join(lines), encoding)
 
 
 def _headline(outcome: Outcome, language: Language, width: int) -> str:
-    points = _points(outcome, language)
-    title = re.sub(r"\s*\n\s*", " ", harmless(outcome.title[language])).strip()
-    mark = MARKS[outcome.state] + " "
-    lines = _wrapped(title or outcome.id, mark, width - len(points) - 2)
+    return headed(outcome.title[language] or outcome.id, MARKS[outcome.state], _points(outcome, language), width)
+
+
+def headed(words: str, mark: str, points: str, width: int) -> str:
+    """The words on as many lines as they need, the mark before and the points at the right end of the first."""
+    words = re.sub(r"\s*\n\s*", " ", harmless(words)).strip()
+    lines = wrapped(words, f"{mark} ", width - len(points) - 2)
     lines[0] = lines[0].ljust(width - len(points) - 2) + "  " + points
     return "\n".join(lines)
 
@@ -121,7 +124,7 @@ def _label_width(language: Language) -> int:
     return max(len(label[language]) for label in (wording.SAW, wording.WANTED, wording.TRY, wording.HINT))
 
 
-def _wrapped(words: str, start: str, width: int) -> list[str]:
+def wrapped(words: str, start: str, width: int) -> list[str]:
     """The words as lines behind `start`, all but the first indented as deep."""
     words = harmless(words)
     if len(words) > LONGEST:
@@ -136,11 +139,12 @@ def _wrapped(words: str, start: str, width: int) -> list[str]:
     return lines
 
 
-def _paint(words: str, code: str, *, colour: bool) -> str:
+def painted(words: str, code: str, *, colour: bool) -> str:
+    """The words in the colour of that SGR code, where there is colour at all."""
     return f"\x1b[{code}m{words}\x1b[0m" if colour else words
 
 
-def _shown(words: str, encoding: str) -> str:
+def shown(words: str, encoding: str) -> str:
     """The words, with other marks where the encoding has not ours, and bare letters where it has no accents."""
     try:
         words.encode(encoding)
@@ -164,12 +168,12 @@ def summary(
     """The score, whether it is a grade yet and why not, what to mend first, and where the `files` are."""
     score = wording.score(result, language)
     note = wording.score_note(result)[language]
-    lines = [_paint(score, "1", colour=colour) + (f"  ({note})" if note else "")]
+    lines = [painted(score, "1", colour=colour) + (f"  ({note})" if note else "")]
     for words in _sentences(result, language):
-        lines += _wrapped(words, "", width)
+        lines += wrapped(words, "", width)
     # Paths are never wrapped: they are there to be clicked and copied.
     lines += [INDENT + harmless(str(file)) for file in files]
-    return _shown("\n".join(lines), encoding)
+    return shown("\n".join(lines), encoding)
 
 
 def _sentences(result: LabResult, language: Language) -> list[str]:

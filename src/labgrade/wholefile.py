@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from labgrade.errors import UsageError
+from labgrade.errors import HarnessError, UsageError
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def written(path: Path) -> Generator[None]:
+    """What is written to `path` within fails with a sentence: HarnessError where the disk is full, else UsageError."""
+    try:
+        yield
+    except OSError as error:
+        kind = HarnessError if error.errno in FULL else UsageError
+        raise kind(f"{path} cannot be written: {_reason(error)}") from error
 
 
 def make_folder(folder: Path) -> None:
@@ -20,19 +34,18 @@ def make_folder(folder: Path) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Makes `content` the file at `path`, or leaves what is there as it was.
 
-    UsageError where it cannot be written (no permission, disk full).
+    UsageError where it cannot be written (no permission), HarnessError where the disk is full.
     """
     # Named after the process: two that were given one folder must not write into one file.
     new = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with new.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {_reason(error)}") from error
+        with written(path):
+            with new.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+            _sync(path.parent)
     finally:
         # Where the folder itself is gone or not ours, the first error says more than this one.
         with suppress(OSError):

@@ -105,5 +105,5 @@ def test_a_container_that_keeps_ending_is_named(state: dict[str, Any]) -> None:
         {"name": "c0", "ready": True, "state": {"running": {}}},
         {"name": "c1", "ready": False, "state": state, "lastState": last},
     ]
-    with pytest.raises(Unmet, match=r"container c1 does not keep running \(exit code 0\)"):
+    with pytest.raises(Unmet, match=r"container c1 does not keep running \(exit code 0: its command has nothing"):
         judge(world, PAGE)

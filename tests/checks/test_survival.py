@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import testinfra
 
-from checks.survival import assert_data_survives
+from checks.survival import assert_data_outlives_pod, assert_data_survives
 from labgrade.errors import Unmet
 from labgrade.facts import Pod
 from labgrade.model import Json
-from tests.checks.states import Hands, World, made, pod
+from tests.checks.states import Hands, World, deployment, made, pod, revision
 
 OWNER = ("StatefulSet", "web")
 
@@ -108,3 +108,53 @@ def test_a_pod_that_was_never_replaced_proves_nothing(tmp_path: Path) -> None:
     """The same UID is the same Pod, whose files any container keeps."""
     with pytest.raises(Unmet, match="did not come back"):
         judge(Volumes(tmp_path), own, same=True)
+
+
+CLAIM: Json = {"persistentVolumeClaim": {"claimName": "pages"}}
+
+
+def lone(name: str, volume: Json, mount: str) -> Json:
+    """The Pod of a Deployment, with one volume."""
+    container = {"name": "nginx", "volumeMounts": [{"name": "pages", "mountPath": mount}]}
+    spec = {"volumes": [{"name": "pages"} | volume], "containers": [container]}
+    return pod(name, owner=("ReplicaSet", "web-1"), spec=spec, uid=name)
+
+
+def replaced(volumes: Volumes, volume: Json, *, heir: str = "web-1-b", another: Json | None = None) -> None:
+    """Judges a Deployment whose Pod is replaced by one of another name, with the same volume or `another`."""
+    at = volumes.directory
+    world = World(
+        deployment("web", replicas=1, image="nginx:1.26", revision=1),
+        revision("web", 1, image="nginx:1.26", ready=1),
+        lone("web-1-a", volume, at),
+    )
+
+    def then(world: World) -> None:
+        world.objects += [lone(heir, another or volume, at)] if heir else []
+
+    hands = Hands(world, then, write=volumes.put)
+    assert_data_outlives_pod(world.cluster.deployment("web"), volumes.inside, hands.hands, directory=at)
+
+
+def test_data_outlives_a_deployments_pod(tmp_path: Path) -> None:
+    """Its successor has another name and the same claim."""
+    replaced(Volumes(tmp_path, shared=True), CLAIM)
+
+
+def test_a_deployments_data_in_an_empty_dir_is_lost(tmp_path: Path) -> None:
+    """Each Pod begins with a directory of its own."""
+    with pytest.raises(Unmet, match="volume of type emptyDir"):
+        replaced(Volumes(tmp_path), {"emptyDir": {}})
+
+
+def test_a_pod_that_nobody_replaces_is_unmet(tmp_path: Path) -> None:
+    """Without a successor there is nothing to read the data in."""
+    with pytest.raises(Unmet, match="pod/web-1-a did not come back ready"):
+        replaced(Volumes(tmp_path, shared=True), CLAIM, heir="")
+
+
+def test_data_of_another_claim_is_not_the_same(tmp_path: Path) -> None:
+    """What a new claim happens to hold did not survive."""
+    other: Json = {"persistentVolumeClaim": {"claimName": "others"}}
+    with pytest.raises(Unmet, match="went with the old Pod"):
+        replaced(Volumes(tmp_path, shared=True), CLAIM, another=other)

@@ -80,7 +80,8 @@ def test_an_image_that_cannot_be_pulled_is_named_as_the_cause() -> None:
     """The newest revision's Pod is asked first what ails it."""
     world = state(updatedReplicas=1)
     waiting = {"name": "nginx", "image": "nginx:1,26", "state": {"waiting": {"reason": "InvalidImageName"}}}
-    stuck = pod("web-2-a", ready=False, phase="Pending", owner=("ReplicaSet", "web-2"))
+    spec = {"containers": [{"name": "nginx", "image": "nginx:1,26"}]}
+    stuck = pod("web-2-a", ready=False, phase="Pending", owner=("ReplicaSet", "web-2"), spec=spec)
     stuck["status"]["containerStatuses"] = [waiting]
     world.objects += [revision("web", 2, image="nginx:1,26", ready=0), stuck]
     with pytest.raises(Unmet, match=r"nginx:1,26 .* cannot be pulled") as unmet:

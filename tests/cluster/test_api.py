@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from labgrade.errors import HarnessError
 from labgrade.facts import Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.kubeconfig import Access
+from labgrade.patience import TRANSPORT_TRIES, monotonic
 from tests.support.apiserver import PEM, ApiServer
 
 PODS = RESOURCES["Pod"].path("lab")
@@ -57,7 +59,7 @@ def test_a_fault_that_stays_is_ours(api: Api, server: ApiServer) -> None:
     server.fault(500, "/pods", times=99)
     with pytest.raises(HarnessError, match="a fault was asked for"):
         api.get(PODS)
-    assert server.count("/pods") == 4
+    assert server.count("/pods") == TRANSPORT_TRIES
 
 
 def test_half_an_answer_is_none(api: Api, server: ApiServer) -> None:
@@ -107,6 +109,15 @@ def test_another_clusters_certificate_is_told_from_a_stopped_one(tmp_path: Path)
             Api(stranger, other).get("/version")
 
 
+@pytest.mark.parametrize("certificate", ["past.pem", "future.pem"])
+def test_a_wrong_clock_is_told_from_another_cluster(tmp_path: Path, certificate: str) -> None:
+    """A certificate that is over, or has not begun, points to this machine's clock, and the sentence shows it."""
+    with ApiServer(tls=True, certificate=certificate) as server:
+        there = replace(server.access, ca=(PEM / certificate).read_bytes().partition(b"-----BEGIN PRIVATE")[0])
+        with pytest.raises(Unreachable, match=r"this machine's clock is wrong: it says 20\d\d-"):
+            Api(there, tmp_path).get("/version")
+
+
 def test_tls_and_token(tmp_path: Path) -> None:
     """The certificate is checked against the kubeconfig's authority, and the token shown."""
     with ApiServer(tls=True) as server:
@@ -136,12 +147,54 @@ def test_nothing_there_is_none(api: Api, server: ApiServer) -> None:
         api.find(f"{PODS}/web")
 
 
-def test_a_write_that_may_have_happened_is_not_sent_twice(api: Api, server: ApiServer) -> None:
-    """Creating is not repeated after a lost answer: the second would fail on the first one's work."""
+MARKS = {"labgrade/run": "run1"}
+
+
+@pytest.mark.parametrize("what", [429, 500, "close", "half", "lost"])
+def test_what_was_created_without_an_answer_is_known_again(api: Api, server: ApiServer, what: int | str) -> None:
+    """Whether or not the first try had come through: the name that is taken then is taken by us."""
+    server.fault(what, "/pods", method="POST", times=1)
+    made = api.create(PODS, {"metadata": {"name": "web", "labels": MARKS}})
+    assert made["metadata"]["uid"] == (server.find("Pod", "web", "lab") or {})["metadata"]["uid"]
+    assert server.count("/pods", "POST") == 2
+
+
+@pytest.mark.parametrize("labels", [{}, {"labgrade/run": "another"}])
+def test_somebody_elses_object_of_that_name_is_not_taken_for_ours(
+    api: Api, server: ApiServer, labels: dict[str, str]
+) -> None:
+    """Also after a lost answer: who came in between keeps what is theirs."""
+    server.put("Pod", "web", "lab", metadata={"labels": labels})
     server.fault("close", "/pods", method="POST", times=1)
-    with pytest.raises(Unreachable):
-        api.create(PODS, {"metadata": {"name": "web"}})
-    assert server.count("/pods", "POST") == 1
+    with pytest.raises(ApiError) as raised:
+        api.create(PODS, {"metadata": {"name": "web", "labels": MARKS}})
+    assert raised.value.status == 409
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [(1, 1, 2), (3600, 0.2, 1)])
+def test_a_server_that_asks_for_time_gets_it(
+    api: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch, asked: int, least: float, most: float
+) -> None:
+    """Retry-After is kept to, as far as a student can be made to wait for it."""
+    if asked > 1:
+        monkeypatch.setattr("labgrade.patience.RETRY_AFTER_SECONDS", 0.2)
+    server.fault(429, "/pods", retry_after=asked)
+    began = monotonic()
+    api.get(PODS)
+    assert least <= monotonic() - began < most
+
+
+def test_an_answer_that_is_no_list_is_not_an_empty_one(tmp_path: Path) -> None:
+    """A proxy's friendly words in JSON would else cost the student every Pod."""
+    with answering(b'{"message": "please wait"}') as port, pytest.raises(Unreachable, match="please wait"):
+        Snapshot(Api(access(f"http://127.0.0.1:{port}"), tmp_path)).items("Pod", "lab")
+
+
+@pytest.mark.parametrize("line", [b"[]", b'"ADDED"', b"{}", b"\xff\x00"])
+def test_what_is_no_event_ends_a_watch(tmp_path: Path, line: bytes) -> None:
+    """A follower is told so, and reads the list anew."""
+    with answering(line + b"\n") as port, pytest.raises(Unreachable, match="broke off"):
+        next(Api(access(f"http://127.0.0.1:{port}"), tmp_path).watch(PODS, "1", seconds=1))
 
 
 def test_deleting_spares_a_successor(api: Api, server: ApiServer) -> None:

@@ -14,10 +14,16 @@ from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Cluster, Snapshot, StatefulSet
 from labgrade.grading.reconcile import Reconciler
 from labgrade.model import Json
-from labgrade.patience import Alarm
+from labgrade.patience import TRANSPORT_TRIES, Alarm
 from tests.support.apiserver import ApiServer
 
 NAME, SPACE = "labgrade-journal-lab", "kube-system"
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between tries are not what these tests are about."""
+    monkeypatch.setattr("labgrade.patience.TRANSPORT_PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -143,6 +149,46 @@ def test_what_cannot_be_undone_stays_and_the_rest_is_done(
     assert entries(server) == []
 
 
+def test_what_cannot_be_struck_out_holds_up_nothing(server: ApiServer, journal: Journal, web: StatefulSet) -> None:
+    """An entry that was undone and could not be removed stays; those before it are undone all the same."""
+    server.put("StatefulSet", "api", "lab", spec={"replicas": 7})
+    journal.add({"patch": web.path.replace("/web", "/api"), "body": {"spec": {"replicas": 5}}})
+    journal.add(scaling(web, 4))
+    server.fault(403, "/configmaps", method="PATCH")
+    assert journal.restore() == ["a fault was asked for"]
+    assert (server.find("StatefulSet", "api", "lab") or {})["spec"]["replicas"] == 5
+    assert entries(server) == ["0002-run1"]
+
+
+@pytest.mark.parametrize("what", ["lost", "close", 429, 500])
+def test_faults_on_the_way_disturb_and_restore_once(
+    server: ApiServer, hands: Disturb, web: StatefulSet, what: int | str
+) -> None:
+    """Each request of a disturbance and of its restoring goes wrong once, whether or not it had come through."""
+    for method, words in (("POST", "/configmaps"), ("PATCH", ""), ("GET", "/configmaps"), ("DELETE", "")):
+        server.fault(what, words, method=method)
+    hands.scale(web, 1)
+    assert replicas(server) == 1
+    assert len(entries(server)) == 1
+    assert hands.restore() == []
+    assert replicas(server) == 3
+    assert server.find("ConfigMap", NAME, SPACE) is None
+
+
+def test_a_note_without_an_answer_does_not_outlive_the_check(
+    server: ApiServer, hands: Disturb, web: StatefulSet
+) -> None:
+    """It may have been written: left open, the next run would undo what the student changes until then."""
+    server.fault("lost", "/configmaps", method="POST")
+    server.fault("close", "/configmaps", method="POST", times=TRANSPORT_TRIES - 1)
+    with pytest.raises(HarnessError):
+        hands.scale(web, 1)
+    assert replicas(server) == 3
+    assert entries(server)
+    hands.restore()
+    assert server.find("ConfigMap", NAME, SPACE) is None
+
+
 def test_a_new_entry_never_overwrites_an_open_one(server: ApiServer, journal: Journal, web: StatefulSet) -> None:
     """After a restore that was done by half, the numbers go on from the highest."""
     for _ in range(2):
@@ -200,4 +246,25 @@ def test_a_file_whose_pod_is_gone_is_gone(server: ApiServer, hands: Disturb, api
     hands.write_file(Cluster(Snapshot(api), "lab").pod("web-0"), "/srv/token", "x")
     server.remove("Pod", "web-0", "lab")
     assert hands.restore() == []
+    assert entries(server) == []
+
+
+def test_a_file_is_removed_from_the_pod_that_took_the_place(server: ApiServer, hands: Disturb, api: Api) -> None:
+    """A Deployment's next Pod has another name and the same volume; a stranger's Pod is left alone."""
+
+    def put(name: str, owner: str, *, ready: str) -> None:
+        metadata = {"ownerReferences": [{"kind": "ReplicaSet", "name": owner, "uid": owner, "controller": True}]}
+        status = {"conditions": [{"type": "Ready", "status": ready}]}
+        server.put("Pod", name, "lab", metadata=metadata, spec={"containers": [{"name": "nginx"}]}, status=status)
+
+    put("web-old", "web", ready="True")
+    ran: list[tuple[str, str]] = []
+    server.exec = lambda pod, command: (ran.append((pod, command[0])), (0, "", ""))[1]
+    hands.write_file(Cluster(Snapshot(api), "lab").pod("web-old"), "/srv/token", "x")
+    server.remove("Pod", "web-old", "lab")
+    put("api-new", "api", ready="True")
+    put("web-new-a", "web", ready="False")
+    put("web-new-b", "web", ready="True")
+    assert hands.restore() == []
+    assert ran == [("web-old", "sh"), ("web-new-b", "rm")]
     assert entries(server) == []

@@ -160,3 +160,43 @@ def test_who_slept_past_its_time_notices(api: Api, server: ApiServer, monkeypatc
     assert until(lambda: ours.lost, seconds=5, every=0.05)
     assert "alice" in str((held(server) or {})["holderIdentity"])
     ours.release()
+
+
+@pytest.mark.parametrize("what", ["lost", "close", 429, 503])
+@pytest.mark.parametrize("before", ["nobody", "somebody"])
+def test_an_answer_that_is_lost_does_not_lock_us_out(
+    api: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch, what: int | str, before: str
+) -> None:
+    """Whoever has taken the Lease without hearing of it finds it taken: by itself."""
+    monkeypatch.setattr("labgrade.patience.TRANSPORT_PAUSE_SECONDS", 0.01)
+    if before == "somebody":
+        hold(server, f"{before}@elsewhere pid 1", seconds_ago=DURATION_SECONDS + 1)
+    for method in ("POST", "PUT", "DELETE"):
+        server.fault(what, "/leases", method=method)
+    ours = Lease(api, "run1")
+    ours.acquire()
+    assert str((held(server) or {})["holderIdentity"]).startswith("run1 ")
+    ours.release()
+    assert held(server) is None
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_an_hour_off_takes_nothing_over(api: Api, server: ApiServer, hours: int) -> None:
+    """Whether a Lease is over is told by the cluster's clock, not by the student's."""
+    server.ahead = timedelta(hours=hours)
+    hold(server, "somebody@elsewhere pid 1")
+    with pytest.raises(HarnessError, match="another labgrade is grading"):
+        Lease(api, "run1").acquire()
+    hold(server, "somebody@elsewhere pid 1", seconds_ago=DURATION_SECONDS + 2)
+    ours = Lease(api, "run1")
+    ours.acquire()
+    ours.release()
+
+
+def test_a_lease_without_content_is_nobodys(api: Api, server: ApiServer) -> None:
+    """The API allows it; it neither crashes us nor locks us out."""
+    server.put("Lease", NAME, SPACE)
+    ours = Lease(api, "run1")
+    ours.acquire()
+    ours.release()
+    assert held(server) is None

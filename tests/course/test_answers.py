@@ -56,7 +56,7 @@ def test_the_solution_is_laid_over_the_starter(lab: Lab) -> None:
     assert [path.parent.name for path in found] == ["starter", "solution", "solution", "solution"]
 
 
-@pytest.mark.parametrize("stray", ["web.yaml", "steps.sh.orig", "notes.md", "kind.yaml"])
+@pytest.mark.parametrize("stray", ["web.yaml", "steps.sh.orig", "notes.md", "kind.yml"])
 def test_a_file_that_would_be_left_out_is_refused(lab: Lab, stray: str) -> None:
     """A misnamed manifest is never silently no part of the answer."""
     put(lab.folder / "solution" / stray)
@@ -78,6 +78,19 @@ def test_a_mistake_goes_without(lab: Lab) -> None:
     """What the student forgot is left out of the solution."""
     put(lab.folder / "mistakes/wrong/mistake.yaml", "about: W\nfailed: [there]\nwithout: [steps.sh, 9-first.yml]\n")
     assert names(answers.mistake(lab, "wrong")) == ["10-web.yaml"]
+
+
+def test_a_kind_configuration_makes_the_cluster_and_is_not_applied(lab: Lab) -> None:
+    """The nearest one counts: a mistake's, else the solution's, else the starter's."""
+    assert answers.solution(lab).cluster is None
+    put(lab.folder / "starter/kind.yaml")
+    assert answers.starter(lab) == answers.Answer("starter", (), cluster=lab.folder / "starter/kind.yaml")
+    assert answers.solution(lab).cluster == lab.folder / "starter/kind.yaml"
+    put(lab.folder / "solution/kind.yaml")
+    assert answers.mistake(lab, "wrong").cluster == lab.folder / "solution/kind.yaml"
+    put(lab.folder / "mistakes/wrong/kind.yaml")
+    assert answers.mistake(lab, "wrong").cluster == lab.folder / "mistakes/wrong/kind.yaml"
+    assert "kind.yaml" not in names(answers.mistake(lab, "wrong"))
 
 
 def test_a_missing_solution_is_said(lab: Lab) -> None:

@@ -178,3 +178,39 @@ def test_the_course_itself_is_right() -> None:
     """Every lab and mistake that we ship is readable."""
     for lab in find(None).labs():
         assert mistakes(lab)
+
+
+def in_cluster_lab(folder: Path, cluster: str, *makers: str) -> Lab:
+    """The lab with that `cluster`, and with a kind.yaml in these answers."""
+    for maker in makers:
+        (folder / "b01-web" / maker).mkdir(parents=True, exist_ok=True)
+        (folder / "b01-web" / maker / "kind.yaml").touch()
+    (folder / "b01-web").mkdir(exist_ok=True)
+    (folder / "b01-web" / "lab.yaml").write_text(GOOD + cluster)
+    return read_lab(folder / "b01-web")
+
+
+def test_a_lab_may_have_a_cluster_of_its_own(tmp_path: Path) -> None:
+    """Its name is in the rubric, what it is made from in the answers."""
+    assert in_cluster_lab(tmp_path, "cluster: b01\n", "starter", "solution").cluster == "b01"
+    assert lab_of(tmp_path / "other", GOOD).cluster is None
+
+
+@pytest.mark.parametrize(
+    ("cluster", "makers", "said"),
+    [
+        ("cluster: B_01\n", ["starter"], "cluster is 'B_01': kind allows lower-case letters, digits"),
+        ("cluster: 7\n", ["starter"], "cluster is 7, but a string is expected"),
+        ("cluster: b01\n", [], "cluster is 'b01', but no starter/kind.yaml describes it"),
+        ("cluster: b01\n", ["solution"], "cluster is 'b01', but no starter/kind.yaml describes it"),
+        ("", ["starter"], "cluster is missing: starter/kind.yaml describes a cluster, and this is its name"),
+        ("", ["solution"], "cluster is missing: solution/kind.yaml describes a cluster"),
+    ],
+)
+def test_a_cluster_without_a_name_or_a_name_without_a_cluster(
+    tmp_path: Path, cluster: str, makers: list[str], said: str
+) -> None:
+    """Either alone is refused: nobody could begin such a lab."""
+    with pytest.raises(UsageError) as raised:
+        in_cluster_lab(tmp_path, cluster, *makers)
+    assert said in str(raised.value)

@@ -31,9 +31,9 @@ def complaint(path: Path, words: str | bytes) -> str:
         ("a: 1\n---\nb: 2\n", ":2: not YAML: "),
         ("a: 1\nb: !!python/name:os.system x\n", ":2: not YAML: "),
         ("a: 1\n? [b]\n: 2\n", ":2: not YAML: "),
-        ("a: 2026-02-31\n", " cannot be read: "),
-        ("a: &loop\n  b: *loop\n", " cannot be read: "),
-        (b"a: \xff\n", " cannot be read: "),
+        ("a: 2026-02-31\n", ": cannot be read: "),
+        ("a: &loop\n  b: *loop\n", ": cannot be read: "),
+        (b"a: \xff\n", ": cannot be read: "),
         ("a: 1\nb: 2\na: 3\n", ":3: a stands here a second time"),
         ("a:\n  b: 2\n  c: 3\n  b: 4\n", ":4: a.b stands here a second time"),
     ],
@@ -45,7 +45,7 @@ def test_what_is_no_mapping_is_refused(tmp_path: Path, words: str | bytes, said:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The path stands first, and the reason in words."""
-    with pytest.raises(UsageError, match=r"lab\.yaml cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"lab\.yaml: cannot be read: No such file"):
         YamlFile(tmp_path / "lab.yaml")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -104,6 +105,25 @@ def test_only_brings_prerequisites_along_and_spares_a_full_result(work: Work) ->
     assert beside["possible"] == 20
     assert {outcome["id"] for outcome in beside["outcomes"]} == {needy.id, *needy.needs}
     assert len(beside["outcomes"]) + len(beside["not_run"]) == len(work.lab.checks)
+
+
+@b01
+def test_watching_checks_again_at_every_change_and_disturbs_nothing(work: Work) -> None:
+    """Left open beside an editor, it shows each state of the work, and ends when all that can be seen is right."""
+    watching = work.check_started("--watch", "--lang", "en")
+    try:
+        assert watching.stdout
+        first = "".join(itertools.takewhile(lambda line: not line.startswith("Watching"), watching.stdout))
+        work.put(answers.solution(work.lab))
+        rest, _ = watching.communicate(timeout=120)
+    finally:
+        watching.kill()
+    assert "0 / 20" in first
+    assert "All that can be seen is earned" in rest
+    assert watching.returncode == 1
+    disturbing = {check.id for check in work.lab.checks if check.disturbs}
+    assert disturbing == set(work.result["not_run"])
+    assert set(work.states.values()) == {"passed"}
 
 
 def test_every_answer_that_this_commit_picks_is_proven(

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from html.parser import HTMLParser
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,6 @@ from labgrade.result import read
 from labgrade.text import Language, Text, harmless
 
 HOSTILE = "</pre></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m\0\u202e\ud800{{7*7}}"
-VOID = {"meta", "input", "link", "br", "img"}
 
 
 class Page(HTMLParser):
@@ -38,8 +38,7 @@ class Page(HTMLParser):
         """Notes an element, and whether its words are hidden."""
         self.elements.append((tag, dict(attrs)))
         hidden = tag in {"style", "title"} or (tag == "span" and dict(attrs).get("lang") == self._other)
-        if tag not in VOID:
-            self._open.append((tag, hidden))
+        self._open.append((tag, hidden))
 
     def handle_endtag(self, tag: str) -> None:
         """Elements close in the order in which they were opened."""
@@ -103,6 +102,25 @@ def test_score_and_what_to_mend_first_lead(sample: LabResult) -> None:
     assert "6.67 / 20 6 / 18 points" in words
     head = words.split("Checks")[0]
     assert "Mend this first The Service web has the Pods behind it 2 other checks wait for it" in head
+    assert "service/web selects app=wbe: no Pod carries it" in head
+
+
+def test_the_bar_is_as_long_as_the_points(sample: LabResult) -> None:
+    """Each check has its stretch of the bar, partial credit fills a part of it, and what was not run is left open."""
+    found = page(changed(sample, not_run=("later",), possible=20.0)).elements
+    bar = [a for tag, a in found if tag == "i"]
+    kinds = [a["class"] for a in bar if "class" in a]
+    assert kinds == ["passed", "failed", "failed", "blocked", "blocked", "not-run"]
+    grown = [a["style"] for a in bar]
+    assert grown == [f"flex-grow:{n}.00" for n in (4, 4)] + ["width:50.0%"] + [
+        f"flex-grow:{n}.00" for n in (4, 4, 2, 2)
+    ]
+
+
+def test_the_points_add_up(sample: LabResult) -> None:
+    """Below the checks stand points earned, points possible and the grade, as below an invoice."""
+    assert "Points earned 6 Points possible 18 Grade 6.67 / 20" in page(sample).words
+    assert "Points obtenus 6 Points possibles 18 Note 6,67 / 20" in page(sample, "fr").words
 
 
 @pytest.mark.parametrize(
@@ -121,6 +139,8 @@ def test_one_file_holds_both_languages(sample: LabResult, language: Language, ex
     checked = [a["id"] for tag, a in page(sample, language).elements if tag == "input" and "checked" in a]
     assert checked == [f"in-{language}"]
     assert page(sample, language).elements[0] == ("html", {"lang": language})
+    labels = {a["for"]: a["lang"] for tag, a in page(sample, language).elements if tag == "label"}
+    assert labels == {"in-en": "en", "in-fr": "fr"}
     rule = f"#in-{language}:checked ~ * span[lang={'fr' if language == 'en' else 'en'}]"
     assert rule in html.render(sample, language=language), "the page shows both languages at once"
 
@@ -130,7 +150,8 @@ def test_every_check_is_shown_with_what_a_student_needs(sample: LabResult) -> No
     words = page(sample).words.replace("`", "")
     for outcome in sample.outcomes:
         assert outcome.title.en.replace("`", "") in words
-        assert all(re.sub(r"[ \n]+", " ", entry) in words for entry in outcome.evidence)
+        entries = [entry.removeprefix("event Normal ") for entry in outcome.evidence]
+        assert all(re.sub(r"[ \n]+", " ", entry) in words for entry in entries)
         if outcome.state == "failed":
             for text in (outcome.saw, outcome.wanted, outcome.try_, outcome.hint):
                 assert text.en.replace("`", "") in words
@@ -138,12 +159,35 @@ def test_every_check_is_shown_with_what_a_student_needs(sample: LabResult) -> No
     assert "2 / 4" in words
 
 
+def test_events_stand_apart(sample: LabResult) -> None:
+    """What the cluster said is open beside a failed check, folded beside a passed one, and no evidence twice."""
+    said = (
+        "event Warning FailedScheduling pod/web-0 (3 times, last 5 s ago): 0/3 nodes are available",
+        "log pod/web-0 app: error: no: such file",
+        "event of another form",
+        "pod/web-0: Pending",
+    )
+    passed, failed = (dataclasses.replace(outcome, evidence=said) for outcome in sample.outcomes[:2])
+    found = page(changed(sample, outcomes=(passed, failed)))
+    opened = [a for tag, a in found.elements if tag == "details"]
+    assert opened == [
+        {"class": "line"},
+        {"class": "said"},
+        {"class": "said", "open": ""},
+        {},
+    ]
+    assert "evidence (1) pod/web-0: Pending What the cluster said (3)" in found.words
+    assert "Warning FailedScheduling pod/web-0 (3 times, last 5 s ago): 0/3 nodes are available" in found.words
+    assert "log pod/web-0 app error: no: such file" in found.words
+    assert found.words.count("event ") == found.words.count("event of another form") == 2
+
+
 def test_links_lead_to_the_check_to_mend(sample: LabResult) -> None:
-    """From the top of the page, and from each blocked check, a link goes to the failed one behind it."""
+    """From the top of the page, and from each blocked check, a link goes to the failed one, and from there back."""
     found = page(sample).elements
     ids = [a["id"] for tag, a in found if tag == "article" and "id" in a]
     links = [a["href"] for tag, a in found if tag == "a"]
-    assert links == [f"#{ids[2]}"] * 3
+    assert links == [f"#{ids[number]}" for number in (2, 3, 4, 2, 2)]
     assert len(set(ids)) == len(sample.outcomes)
 
 
@@ -162,6 +206,7 @@ def test_an_incomplete_result_shows_no_grade(sample: LabResult) -> None:
     assert "Not complete, so not yet a grade. The run was interrupted. Not run: metrics." in words
     assert "We could not look at: rolled_out." in words
     assert "? / 4" in words
+    assert "Grade none yet" in words
     assert "exec lost" in words
 
 
@@ -170,12 +215,28 @@ def test_a_perfect_result_is_said(sample: LabResult) -> None:
     result = changed(sample, outcomes=sample.outcomes[:1], possible=4.0)
     assert "Well done" in page(result).words
     assert "Mend" not in page(result).words
+    assert {"class": "stamp", "aria-hidden": "true"} in [a for _, a in page(result).elements]
 
 
 def test_a_result_without_points_or_outcomes_is_a_page(sample: LabResult) -> None:
     """The first write of a run, when nothing is known yet, can be shown."""
     result = changed(sample, outcomes=(), possible=0.0, student=None, finished=None, not_run=("a", "b"))
     assert "not run 2" in page(result).words
+
+
+@pytest.mark.parametrize(
+    ("started", "finished", "expected"),
+    [
+        ("2026-01-31T09:00:00.25Z", "2026-01-31T09:02:06Z", "2026-01-31 09:02:06 UTC (125 s)"),
+        ("2026-01-31T09:00:00Z", None, "Finished –"),
+        ("2026-01-31T09:00:00", "2026-01-31T09:00:06Z", "2026-01-31 09:00:06 UTC"),
+        ("2026-01-31T09:00:09Z", "2026-01-31T09:00:06Z", "(0 s)"),
+        ("some day", "another day", "Finished another day"),
+    ],
+)
+def test_times_are_told(sample: LabResult, started: str, finished: str | None, expected: str) -> None:
+    """When the run was, and how long it took where that can be known; words that are no time stay."""
+    assert expected in page(changed(sample, started=started, finished=finished)).words
 
 
 def test_the_page_needs_nothing_but_itself(sample: LabResult) -> None:
@@ -187,7 +248,7 @@ def test_the_page_needs_nothing_but_itself(sample: LabResult) -> None:
     assert "url(" not in source
     assert "@import" not in source
     policy = [a["content"] for _, a in found if a.get("http-equiv") == "Content-Security-Policy"]
-    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"]
 
 
 def test_hostile_words_stay_words(sample: LabResult) -> None:
@@ -223,8 +284,9 @@ def test_a_megabyte_of_evidence_is_a_page(sample: LabResult) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=30))
 def test_any_words_make_a_whole_page(words: str) -> None:
-    """No text whatever opens or closes an element of the page."""
+    """No text whatever opens or closes an element of the page, read as HTML or as XML."""
     sample = read(home() / "reports/samples/result.json")
     source = html.render(hostile_result(sample, words), language="en")
     source.encode()
     Page(source)
+    ElementTree.fromstring(source)

@@ -279,6 +279,61 @@ def test_interrupted(desk: Desk, before: list[str]) -> None:
     assert (desk.out / "report.html").exists()
 
 
+FULL = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+"""What lets a command have a disk of its own, gone with the command."""
+
+
+def small_disk(folder: Path, kilobytes: int) -> list[str]:
+    """What stands before a command for which this folder is a small disk, with what is in the folder on it."""
+    keep = f"mkdir -p {folder} {folder}.kept && cp -a {folder}/. {folder}.kept"
+    mount = f"mount -t tmpfs -o size={kilobytes}k none {folder} && cp -a {folder}.kept/. {folder}"
+    back = f"status=$?; cp -a {folder}/. {folder}.kept; exit $status"
+    return [*FULL, f'{keep} && {mount} || exit 99; "$@"; {back}', "sh"]
+
+
+@pytest.fixture
+def _disks() -> None:
+    probe = subprocess.run([*FULL, "mount -t tmpfs none /mnt"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("no disk of one's own here")
+
+
+@pytest.mark.usefixtures("_disks")
+@pytest.mark.parametrize("kilobytes", [4, 20, 36])
+def test_a_full_disk_tears_nothing(desk: Desk, kilobytes: int) -> None:
+    """Wherever the disk fills up: exit code 3, a sentence, every file whole, and what was disturbed is restored."""
+    desk.server.put("StatefulSet", "web", "lab", spec={"replicas": 3}, status={"replicas": 3})
+    desk.lab(
+        THREE,
+        """
+        def test_there(): ...
+        def test_served():
+            print("said " * 10000)
+        def test_heals(cluster, disturb):
+            disturb.scale(cluster.statefulset("web"), 1)
+        """,
+    )
+    child = desk.start("--quiet", before=small_disk(desk.out, kilobytes))
+    screen, _ = child.communicate(timeout=SECONDS)
+    assert child.returncode == 3, screen
+    assert "Traceback" not in screen
+    assert "No space left on device" in screen or "labgrade.log" in screen
+    for path in (desk.folder / "out.kept").glob("**/result.json"):
+        result.read(path)
+    assert (desk.server.find("StatefulSet", "web", "lab") or {})["spec"]["replicas"] == 3
+    assert not desk.leased
+
+
+@pytest.mark.usefixtures("_disks")
+def test_a_full_temporary_folder_is_said(desk: Desk) -> None:
+    """Credentials find no place there: exit code 3, and a sentence that names it."""
+    desk.lab(THREE, "def test_there(): ...\ndef test_served(): ...\ndef test_heals(): ...\n")
+    child = desk.start("--quiet", before=small_disk(desk.folder / "tmp", 4))
+    screen, _ = child.communicate(timeout=SECONDS)
+    assert child.returncode == 3, screen
+    assert f"{desk.folder}/tmp cannot be written: No space left on device" in screen
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -13,6 +13,7 @@ from labgrade.cluster.api import Api
 from labgrade.cluster.watching import Watching
 from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Cluster, Snapshot
+from labgrade.facts.binding import unbound
 from labgrade.grading import reconcile
 from labgrade.grading.reconcile import Reconciler
 from labgrade.patience import Alarm, monotonic
@@ -73,6 +74,11 @@ class Bench:
         status = {"observedGeneration": observed, "readyReplicas": ready}
         self.server.put("Deployment", "web", "lab", metadata={"generation": 1}, spec={"replicas": 3}, status=status)
 
+    def age(self, stamp: str) -> None:
+        """The Deployment, last changed then."""
+        metadata = {"creationTimestamp": "2020-01-01T00:00:00Z", "managedFields": [{"time": stamp}]}
+        self.server.put("Deployment", "web", "lab", metadata=metadata, spec={"replicas": 3})
+
     def start(self, *, waiting: str = "ContainerCreating", ready: bool = False) -> None:
         """A Pod that is being started, or ready."""
         conditions = [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": f"{ready}"}]
@@ -107,6 +113,19 @@ def test_a_right_answer_waits_not_at_all(make: Make) -> None:
     assert bench.judged == 1
     assert bench.server.count("/lab/", "GET") == 1
     assert not bench.watched
+
+
+@pytest.mark.parametrize(("changed", "brief"), [("2020-01-01T00:00:00Z", True), ("2999-01-01T00:00:00Z", False)])
+def test_what_was_untouched_has_settled_before(
+    make: Make, monkeypatch: pytest.MonkeyPatch, changed: str, *, brief: bool
+) -> None:
+    """An old wrong answer needs no quiet moment of ours: its objects say how long it has been quiet."""
+    monkeypatch.setattr(reconcile, "QUIET_SECONDS", 1.0)
+    monkeypatch.setattr(reconcile, "BRIEF_QUIET_SECONDS", 0.05)
+    bench = make()
+    bench.age(changed)
+    assert not bench.meets(bench.rolled_out)
+    assert (bench.seconds < 0.8) is brief
 
 
 def test_ten_wrong_answers_share_one_wait(make: Make) -> None:
@@ -275,3 +294,26 @@ def test_a_fault_of_ours_is_not_retried(make: Make) -> None:
     with pytest.raises(KeyError):
         bench.reconciler.until_met(broken)
     assert bench.judged == 1
+
+
+def test_what_pends_in_vain_is_told_by_a_later_event(make: Make, server: ApiServer) -> None:
+    """No object changes when a driver refuses a claim, and no event wakes anybody: they are read anew meanwhile."""
+    bench = make(timeout=30)
+    server.put("CSIDriver", "csi.example.org")
+    server.put("StorageClass", "drawers", provisioner="csi.example.org")
+    spec, status = {"storageClassName": "drawers"}, {"phase": "Pending"}
+    uid = server.put("PersistentVolumeClaim", "data", "lab", spec=spec, status=status)["metadata"]["uid"]
+
+    def refuse() -> None:
+        about = {"kind": "PersistentVolumeClaim", "name": "data", "uid": uid}
+        said = {"reason": "ProvisioningFailed", "message": "no", "reportingComponent": "csi.example.org_0_1"}
+        server.put("Event", "data.1", "lab", involvedObject=about, lastTimestamp="2999-01-01T00:00:00Z", **said)
+
+    def bound() -> None:
+        claim = bench.cluster.claim("data")
+        assert claim.bound, unbound(bench.cluster, claim)
+
+    bench.later(refuse, seconds=0.5)
+    with pytest.raises(AssertionError, match="refused by"):
+        bench.reconciler.until_met(bound)
+    assert bench.seconds < 10

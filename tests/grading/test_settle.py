@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from labgrade.facts import Cluster, Recorded
-from labgrade.grading.settle import on_its_way
+from labgrade.grading.settle import on_its_way, untried
 from labgrade.model import Json
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 WEB = {"name": "nginx"}
+DRIVER = "csi.example.org"
+CLUSTERS_OWN = {"kind": "CSIDriver", "metadata": {"name": DRIVER}}
 
 
 def ago(seconds: float) -> str:
@@ -22,7 +24,7 @@ def ago(seconds: float) -> str:
 
 def on_its_way_of(*objects: Json) -> list[str]:
     """What is on its way in a namespace with these objects."""
-    return on_its_way(Cluster(Recorded(*objects), "lab"), NOW)
+    return on_its_way(Cluster(Recorded(CLUSTERS_OWN, *objects), "lab"), NOW)
 
 
 def thing(kind: str, name: str = "web", *, metadata: Json | None = None, **parts: Any) -> Json:
@@ -60,6 +62,14 @@ def pod(*states: Json, name: str = "web-0", **parts: Any) -> Json:
     return thing("Pod", name, metadata=metadata, spec=spec, status=status, **parts)
 
 
+def said(reason: str, message: str, *, count: int = 1, about: tuple[str, str] = ("Pod", "web-0")) -> Json:
+    """An event about an object."""
+    kind, name = about
+    involved = {"kind": kind, "name": name, "uid": name}
+    stamps: Json = {"count": count, "lastTimestamp": ago(1)}
+    return thing("Event", f"{name}.{reason}", involvedObject=involved, reason=reason, message=message, **stamps)
+
+
 def waiting(reason: str, message: str = "", *, restarts: int = 0) -> Json:
     """A container that waits."""
     return {"state": {"waiting": {"reason": reason, "message": message}}, "restartCount": restarts}
@@ -80,16 +90,41 @@ def owned_by(kind: str) -> Json:
     return {"ownerReferences": [{"kind": kind, "name": "web", "uid": "web", "controller": True}]}
 
 
-def claim(name: str = "data", *, of: str | None = "standard", phase: str = "Pending") -> Json:
+def claim(name: str = "data", *, of: str | None = "standard", phase: str = "Pending", age: float = 60) -> Json:
     """A claim."""
-    return thing("PersistentVolumeClaim", name, spec={"storageClassName": of}, status={"phase": phase})
+    metadata = {"creationTimestamp": ago(age)}
+    return thing(
+        "PersistentVolumeClaim", name, metadata=metadata, spec={"storageClassName": of}, status={"phase": phase}
+    )
 
 
-def storage_class(name: str = "standard", *, mode: str = "Immediate", default: bool = False) -> Json:
-    """A class."""
+def storage_class(
+    name: str = "standard", *, mode: str = "Immediate", default: bool = False, age: float = 90, by: str = DRIVER
+) -> Json:
+    """A class, of a driver that the cluster has unless told."""
     notes = {"storageclass.kubernetes.io/is-default-class": "true"} if default else {}
-    metadata = {"name": name, "annotations": notes}
-    return {"kind": "StorageClass", "metadata": metadata, "volumeBindingMode": mode}
+    metadata = {"name": name, "annotations": notes, "creationTimestamp": ago(age)}
+    return {"kind": "StorageClass", "metadata": metadata, "provisioner": by, "volumeBindingMode": mode}
+
+
+def volume(*, of: str = "standard", **spec: Any) -> Json:
+    """A free volume made by hand."""
+    asked = {"storageClassName": of, "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}} | spec
+    return {"kind": "PersistentVolume", "metadata": {"name": "pv"}, "spec": asked, "status": {"phase": "Available"}}
+
+
+def refusal(message: str, *, by: str = DRIVER, age: float = 1) -> Json:
+    """An event: a driver that will not make the volume for the claim."""
+    return {
+        "kind": "Event",
+        "metadata": {"name": "data.1", "namespace": "lab"},
+        "involvedObject": {"kind": "PersistentVolumeClaim", "name": "data"},
+        "type": "Warning",
+        "reason": "ProvisioningFailed",
+        "message": message,
+        "source": {"component": f"{by}_provisioner-1_2f"},
+        "lastTimestamp": ago(age),
+    }
 
 
 def using(name: str = "data", **parts: Any) -> Json:
@@ -138,6 +173,15 @@ MOVING = {
             status={"initContainerStatuses": [ended(0, restarts=5) | {"name": "prepare", "ready": True}]},
         )
     ],
+    "configmap that came after its Pod": [
+        pod(waiting("CreateContainerConfigError", 'configmap "web" not found')),
+        thing("ConfigMap", data={}),
+    ],
+    "secret missing a moment ago": [pod(waiting("CreateContainerConfigError", 'secret "db" not found'), age=3)],
+    "registry that was silent once": [
+        pod(waiting("ImagePullBackOff", "dial tcp: i/o timeout"), containers=[WEB | {"image": "web:1"}], age=15),
+        said("Failed", 'Failed to pull image "web:1": dial tcp: i/o timeout'),
+    ],
     "first crashes": [pod(waiting("CrashLoopBackOff", restarts=2))],
     "crashed just now": [pod(ended(1))],
     "ended just now, to run again": [pod(ended(0))],
@@ -151,6 +195,17 @@ MOVING = {
     "claim of the default class": [claim(of=None), storage_class("any", default=True)],
     "claim that waited for its Pod": [claim(), storage_class(mode="WaitForFirstConsumer"), using()],
     "bound, the Pod to be scheduled": [claim(phase="Bound"), storage_class(), using()],
+    "Pod held back while its claim is bound": [
+        claim(),
+        storage_class(mode="WaitForFirstConsumer"),
+        using(scheduled={"status": "", "reason": ""}),
+    ],
+    "claim that a volume made by hand suits": [claim(of="by-hand"), volume(of="by-hand")],
+    "claim that a volume without a class suits": [claim(of=""), volume(of="")],
+    "claim of a driver that nobody knows, just now": [claim(age=2), storage_class(by="else.example.org")],
+    "claim of a driver that nobody knows, its class just now": [claim(), storage_class(by="else.example.org", age=2)],
+    "claim whose driver stumbled": [claim(), storage_class(), refusal("rpc error: code = DeadlineExceeded: timeout")],
+    "claim refused under an older class": [claim(), storage_class(age=5), refusal("no node was specified", age=20)],
 }
 
 SETTLED = {
@@ -183,6 +238,24 @@ SETTLED = {
     ],
     "registry that is down for good": [pod(waiting("ImagePullBackOff", "i/o timeout"), age=60)],
     "configmap missing": [pod(waiting("CreateContainerConfigError", 'configmap "web" not found'))],
+    "secret missing": [pod(waiting("CreateContainerConfigError", 'secret "db" not found'), age=20)],
+    "image that runs as root and must not": [pod(waiting("CreateContainerConfigError", "container has runAsNonRoot"))],
+    "command that the image does not have": [
+        pod(waiting("RunContainerError", 'exec: "nginxx": executable file not found in $PATH')),
+    ],
+    "command that has nothing more to do": [pod(ended(0, restarts=1))],
+    "registry that was silent twice": [
+        pod(waiting("ImagePullBackOff", "dial tcp: i/o timeout"), containers=[WEB | {"image": "web:1"}], age=15),
+        said("Failed", 'Failed to pull image "web:1": dial tcp: i/o timeout', count=2),
+    ],
+    "volume of a configmap that is missing": [
+        pod(waiting("ContainerCreating"), age=6),
+        said("FailedMount", 'MountVolume.SetUp failed for volume "conf" : configmap "nginx" not found'),
+    ],
+    "statefulset that a quota refuses": [
+        workload("StatefulSet", asked=2, there=0),
+        said("FailedCreate", "pods is forbidden: exceeded quota: small", about=("StatefulSet", "web")),
+    ],
     "keeps crashing": [pod(waiting("CrashLoopBackOff", restarts=3))],
     "crashed again just now": [pod(ended(1, restarts=3))],
     "initialising for ever": [
@@ -212,6 +285,29 @@ SETTLED = {
     "claim of a class that is missing": [claim(of="fast"), storage_class()],
     "claim of no class": [claim(of=""), storage_class(default=True)],
     "claim without a default class": [claim(of=None), storage_class()],
+    "claim of a driver that nobody knows": [claim(), storage_class(by="else.example.org")],
+    "claim that its driver refuses": [claim(), storage_class(), refusal("no node was specified")],
+    "Pod held back by a claim that its driver refuses": [
+        claim(),
+        storage_class(mode="WaitForFirstConsumer"),
+        refusal("only supports ReadWriteOnce"),
+        using(scheduled={"status": "", "reason": ""}),
+    ],
+    "claim that waits for a Pod without a node": [
+        claim(),
+        storage_class(mode="WaitForFirstConsumer"),
+        using(scheduled={"message": "3 Insufficient memory"}),
+    ],
+    "claim of a Pod that has ended": [
+        claim(),
+        storage_class(mode="WaitForFirstConsumer"),
+        using(phase="Succeeded", scheduled={"status": "True"}),
+    ],
+    "claim of a class without a provisioner": [claim(), storage_class(by="kubernetes.io/no-provisioner")],
+    "claim that no volume made by hand is big enough for": [
+        claim(of="by-hand") | {"spec": {"storageClassName": "by-hand", "resources": {"requests": {"storage": "2Gi"}}}},
+        volume(of="by-hand"),
+    ],
     "claim bound": [claim(phase="Bound"), storage_class()],
     "claim lost": [claim(phase="Lost"), storage_class()],
     "Pod whose claim cannot be bound": [claim(of="fast"), storage_class(), using()],
@@ -251,3 +347,44 @@ def test_other_namespaces_are_nobodys_business() -> None:
     neighbour = workload("ReplicaSet", asked=3, there=1)
     neighbour["metadata"]["namespace"] = "elsewhere"
     assert on_its_way_of(neighbour) == []
+
+
+def node(*, ready: str = "True", age: float = 5, taint: str = "") -> Json:
+    """A node."""
+    spec = {"taints": [{"key": f"node.kubernetes.io/{taint}", "effect": "NoSchedule"}]} if taint else {}
+    metadata = {"creationTimestamp": ago(age), "namespace": None}
+    return thing(
+        "Node", "one", metadata=metadata, spec=spec, status={"conditions": [{"type": "Ready", "status": ready}]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "moving"),
+    [
+        (node(), False),
+        (node(ready="False"), True),
+        (node(ready="Unknown"), True),
+        (node(taint="not-ready"), True),
+        (node(taint="unschedulable"), False),
+        (node(ready="False", age=120), False),
+        (node(taint="not-ready", age=120), False),
+    ],
+)
+def test_a_young_node_is_waited_for(found: Json, *, moving: bool) -> None:
+    """A minute is enough for its Pod network; only where nodes are what a lab is about."""
+    assert on_its_way(Cluster(Recorded(found), "lab"), NOW, nodes=True) == (["node/one: joining"] if moving else [])
+    assert on_its_way_of(found) == []
+
+
+def test_the_systems_pods_are_waited_for_with_the_nodes() -> None:
+    """A fresh cluster's DNS starts once its nodes are Ready."""
+    starting = pod({"state": {"waiting": {"reason": "ContainerCreating"}}}, metadata={"namespace": "kube-system"})
+    assert on_its_way(Cluster(Recorded(node(), starting), "lab"), NOW, nodes=True) == ["pod/web-0: ContainerCreating"]
+    assert on_its_way_of(node(), starting) == []
+
+
+@pytest.mark.parametrize(("seconds", "probe", "pods"), [(1, {}, 1), (5, {}, 0), (1, SLOW_START, 0)])
+def test_a_pod_without_a_readiness_probe_has_to_run_for_a_moment(seconds: float, probe: Json, pods: int) -> None:
+    """One that ends at once counts as ready until its kubelet has noticed; a probe vouches for it at once."""
+    young = pod(running(seconds, ready=True), phase="Running", containers=[WEB | probe])
+    assert len(untried(Cluster(Recorded(young), "lab"), NOW)) == pods

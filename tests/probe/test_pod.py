@@ -13,9 +13,10 @@ import pytest
 
 from labgrade.cluster.api import Api
 from labgrade.errors import HarnessError
+from labgrade.facts import Node, Recorded
 from labgrade.model import Json
 from labgrade.patience import monotonic, until
-from labgrade.probe import ProbePod, Prober, http, tcp
+from labgrade.probe import PORT, ProbePod, Prober, http, tcp
 from labgrade.probe import pod as module
 from tests.support.apiserver import ApiServer
 
@@ -156,7 +157,7 @@ def test_a_pod_whose_image_is_missing(api: Api, server: ApiServer) -> None:
 
     server.reactions = [no_image]
     probe = ProbePod(api, "run1")
-    with pytest.raises(HarnessError, match=r"the probe could not start: .*cannot be pulled \(ImagePullBackOff\)"):
+    with pytest.raises(HarnessError, match=r"the probe could not start: .*cannot be pulled: ImagePullBackOff"):
         probe.ask([WEB])
     probe.remove()
     assert server.find("Namespace", "labgrade-run1") is None
@@ -210,9 +211,60 @@ def test_a_prober_waits_for_objects_first(probe: ProbePod, server: ApiServer) ->
     """Before every question, and starts no Pod for no question."""
     waited: list[str] = []
     Agent(server, whole(answer(0, "http", status=200)))
-    prober = Prober(lambda: probe, lambda: waited.append("waited"))
+    prober = Prober(lambda _: probe, lambda: waited.append("waited"))
     assert prober.http("10.0.0.1").status == 200
     assert prober.ask([]) == []
     assert waited == ["waited", "waited"]
     assert len(prober.asked) == 1
     assert "http 200" in prober.asked[0]
+
+
+def test_a_prober_on_a_node(api: Api, server: ApiServer) -> None:
+    """It asks from a Pod on that very node, whatever its taints; its evidence joins the others'."""
+    Agent(server, whole(answer(0, "connected")))
+    names = {"": "probe", "two": "probe-1"}
+    pods = {node: ProbePod(api, "run1", name=name, pinned_to=node) for node, name in names.items()}
+    prober = Prober(pods.__getitem__, lambda: None)
+    there = prober.on(Node(Recorded(), None, "two"))
+    assert there.tcp(prober.ip, PORT).source == "pod/probe-1 127.0.0.1"
+    assert prober.asked == there.asked
+    assert len(prober.asked) == 1
+    pinned, free = (server.find("Pod", name, "labgrade-run1") or {} for name in ("probe-1", "probe"))
+    assert (pinned["spec"]["nodeName"], pinned["spec"]["tolerations"]) == ("two", [{"operator": "Exists"}])
+    assert "nodeName" not in free["spec"]
+    assert "tolerations" not in free["spec"]
+    for pod in pods.values():
+        pod.remove()
+    assert server.find("Namespace", "labgrade-run1") is None
+
+
+def test_a_node_that_runs_no_probe_is_our_error(api: Api, server: ApiServer) -> None:
+    """Its address is asked for in vain, in words."""
+    server.fault(403, "/pods", method="POST")
+    pod = ProbePod(api, "run1", pinned_to="two")
+    prober = Prober(lambda _: pod, lambda: None)
+    for read in (lambda: prober.ip, lambda: prober.node):
+        with pytest.raises(HarnessError, match="the probe could not start: a fault was asked for"):
+            read()
+    pod.remove()
+
+
+def test_a_probe_pod_can_be_asked() -> None:
+    """What runs in it accepts connections, one after another, and says nothing."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    script = module.LISTEN.replace(str(PORT), str(port))
+    with subprocess.Popen([sys.executable, "-c", script]) as listening:
+        try:
+            assert until(lambda: _said(port) is not None, seconds=10, every=0.05)
+            assert _said(port) == b""
+        finally:
+            listening.kill()
+
+
+def _said(port: int) -> bytes | None:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            return connection.recv(100)
+    except OSError:
+        return None

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import copy
 import hashlib
+import io
 import json
 import re
 import socket
@@ -48,9 +49,10 @@ class Fault:
     method: str
     words: str
     what: int | str
-    """An HTTP status, `half` a body, or `close` without an answer."""
+    """An HTTP status, `half` a body, `close` without an answer, or `lost`: done, and closed without one."""
     times: int
     message: str
+    retry_after: int | None
 
 
 @dataclass
@@ -64,7 +66,8 @@ class Collection:
 class ApiServer:
     """A kind cluster as far as the API shows it, empty but for its nodes; use it as a context manager."""
 
-    def __init__(self, *, tls: bool = False) -> None:
+    def __init__(self, *, tls: bool = False, certificate: str = "") -> None:
+        """`certificate`: a file in pem/ that is its certificate, with the key, and its authority."""
         self.requests: list[tuple[str, str]] = []
         """Method and path, with query, of every request."""
         self.token: str | None = None
@@ -83,7 +86,10 @@ class ApiServer:
         self._http.api, self.tls, self.closing = self, tls, False
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(PEM / "server.pem", PEM / "server-key.pem")
+            if certificate:
+                context.load_cert_chain(PEM / certificate)
+            else:
+                context.load_cert_chain(PEM / "server.pem", PEM / "server-key.pem")
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         for number in range(3):
@@ -140,10 +146,17 @@ class ApiServer:
         return path
 
     def fault(
-        self, what: int | str, words: str = "", *, method: str = "GET", times: int = 1, message: str = ASKED_FOR
+        self,
+        what: int | str,
+        words: str = "",
+        *,
+        method: str = "GET",
+        times: int = 1,
+        message: str = ASKED_FOR,
+        retry_after: int | None = None,
     ) -> None:
         """Lets the next so many such requests go wrong."""
-        self._faults.append(Fault(method, words, what, times, message))
+        self._faults.append(Fault(method, words, what, times, message, retry_after))
 
     def cut_watches(self) -> None:
         """Breaks off every running watch."""
@@ -305,9 +318,11 @@ class _Handler(BaseHTTPRequestHandler):
         body: Json = json.loads(self.rfile.read(length)) if length else {}
         self.api.requests.append((self.command, self.path))
         fault = self.api.trouble(self.command, self.path)
-        if fault:
+        if fault and fault.what != "lost":
             self._suffer(fault)
             return
+        if fault:
+            self.close_connection, self.wfile = True, io.BytesIO()
         if self.api.token and self.headers.get("Authorization") != f"Bearer {self.api.token}":
             self._status(401, "Unauthorized", "Unauthorized")
             return
@@ -316,6 +331,8 @@ class _Handler(BaseHTTPRequestHandler):
         match = PATH.fullmatch(split.path)
         if split.path == "/version":
             self._json(200, {"major": "1", "minor": "34", "gitVersion": "v1.34.0"})
+        elif split.path == "/readyz":
+            self._json(200, {})
         elif match is None:
             self._status(404, "NotFound", split.path)
         elif match["exec"]:
@@ -329,7 +346,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _suffer(self, fault: Fault) -> None:
         if isinstance(fault.what, int):
-            self._status(fault.what, "Faulty", fault.message)
+            self._status(fault.what, "Faulty", fault.message, fault.retry_after)
             return
         self.close_connection = True
         if fault.what == "half":
@@ -418,12 +435,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(head + data)
         self.wfile.flush()
 
-    def _status(self, code: int, reason: str, message: str) -> None:
-        self._json(code, {"kind": "Status", "code": code, "reason": reason, "message": message})
+    def _status(self, code: int, reason: str, message: str, retry_after: int | None = None) -> None:
+        self._json(code, {"kind": "Status", "code": code, "reason": reason, "message": message}, retry_after)
 
-    def _json(self, code: int, body: Json) -> None:
+    def _json(self, code: int, body: Json, retry_after: int | None = None) -> None:
         words = json.dumps(body).encode()
         self.send_response(code)
+        if retry_after is not None:
+            self.send_header("Retry-After", str(retry_after))
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(words)))
         self.end_headers()

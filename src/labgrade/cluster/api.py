@@ -30,15 +30,18 @@ REQUEST_SECONDS = 10.0
 GONE_SECONDS = 2.0
 """What a request gets once the server did not answer: nobody waits for every later one as long again."""
 
-MERGE = "application/merge-patch+json"
+JSON, MERGE = "application/json", "application/merge-patch+json"
 
 
 class ApiError(HarnessError):
-    """The API server answered with an error; `status` is its HTTP code."""
+    """The API server answered with an error; `status` is its HTTP code.
 
-    def __init__(self, message: str, *, status: int) -> None:
+    `retry_after`: seconds that it asks to be left alone for; 0 where it does not say.
+    """
+
+    def __init__(self, message: str, *, status: int, retry_after: float = 0.0) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.retry_after = status, retry_after
 
 
 class Unreachable(HarnessError):
@@ -79,6 +82,10 @@ class Api:
         """The object or list at `path`; ApiError or Unreachable, both after a few tries, where that fails."""
         return retrying_transport(lambda: self._json("GET", path, query=query))
 
+    def ping(self) -> None:
+        """Whether the server answers, asked once; ApiError or Unreachable where it does not."""
+        self._json("GET", "/version")
+
     def find(self, path: str, **query: str) -> Json | None:
         """Like `get`, but None where there is nothing at `path`."""
         try:
@@ -88,13 +95,36 @@ class Api:
                 return None
             raise
 
+    def text(self, path: str, *, seconds: float, **query: str) -> str:
+        """The plain text at `path`, such as a log: one try of so many seconds, then ApiError or Unreachable."""
+        response = self._request("GET", path, query=query, timeout=seconds)
+        try:
+            words = response.read().decode("utf-8", "replace")
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(f"the answer to GET {path} broke off: {error}") from error
+        if response.status >= 400:
+            raise ApiError(words[:200], status=response.status)
+        return words
+
     def create(self, path: str, body: Json) -> Json:
-        """Creates `body` in the collection at `path`; ApiError with status 409 where the name is taken."""
-        return self._json("POST", path, body=body, content="application/json")
+        """Creates `body` in the collection at `path`; ApiError with status 409 where somebody else's has that name.
+
+        What bears our labels, and with them the run's id, is ours: it was created, and the answer to that was lost.
+        """
+        try:
+            return retrying_transport(lambda: self._json("POST", path, body=body, content=JSON))
+        except ApiError as error:
+            taken = self.find(f"{path}/{body['metadata']['name']}") if error.status == 409 else None
+            if taken is None or not _ours(taken, body):
+                raise
+            return taken
 
     def replace(self, path: str, body: Json) -> Json:
-        """Replaces the object at `path`; ApiError 409 where somebody else changed it in between."""
-        return self._json("PUT", path, body=body, content="application/json")
+        """Replaces the object at `path`; ApiError 409 where it was changed in between.
+
+        Whoever changed it may be we ourselves: it is asked again where the answer was lost.
+        """
+        return retrying_transport(lambda: self._json("PUT", path, body=body, content=JSON))
 
     def patch(self, path: str, body: Json) -> Json:
         """Merges `body` into the object at `path`."""
@@ -108,7 +138,7 @@ class Api:
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         try:
-            retrying_transport(lambda: self._json("DELETE", path, body=options, content="application/json"))
+            retrying_transport(lambda: self._json("DELETE", path, body=options, content=JSON))
         except ApiError as error:
             # 409 with a uid: its name belongs to another one now.
             if error.status != 404 and not (uid and error.status == 409):
@@ -126,11 +156,12 @@ class Api:
                 raise ApiError(f"the watch on {path} was refused: HTTP {response.status}", status=response.status)
             for line in _lines(response.response):
                 event = json.loads(line)
-                if event.get("type") == "ERROR":
-                    status = event.get("object", {})
+                if event["type"] == "ERROR":
+                    status = event["object"]
                     raise ApiError(status.get("message", "watch failed"), status=status.get("code", 0))
                 yield event
-        except (urllib3.exceptions.HTTPError, json.JSONDecodeError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, LookupError, TypeError) as error:
+            # The last three: what came is no event.
             raise Unreachable(f"the watch on {path} broke off: {error}") from error
         finally:
             response.response.close()
@@ -187,13 +218,14 @@ class Api:
             decoded = json.loads(data) if data else {}
         except ValueError:
             decoded = None
-        if not isinstance(decoded, dict):
-            decoded = {"message": data[:200].decode("utf-8", "replace")}
-            if response.status < 400:
-                raise Unreachable(f"the answer to {method} {path} is not an object of the API: {decoded['message']!r}")
+        words = data[:200].decode("utf-8", "replace")
         if response.status >= 400:
-            message = decoded.get("message") or f"HTTP {response.status}"
-            raise ApiError(str(message), status=response.status)
+            message = decoded.get("message") if isinstance(decoded, dict) else words
+            retry_after = _seconds(response.headers.get("Retry-After"))
+            raise ApiError(str(message or f"HTTP {response.status}"), status=response.status, retry_after=retry_after)
+        if not isinstance(decoded, dict) or (method == "GET" and "metadata" not in decoded and path != "/version"):
+            # Half a word of another program's would be read as an empty list.
+            raise Unreachable(f"the answer to {method} {path} is not an object of the API: {words!r}")
         return decoded
 
     def _request(
@@ -241,6 +273,17 @@ def _private(path: Path, data: bytes) -> str:
     return str(path)
 
 
+def _ours(found: Json, body: Json) -> bool:
+    """Whether an object is the one that we sent; labels may have been added to it."""
+    sent, there = body["metadata"].get("labels") or {}, found["metadata"].get("labels") or {}
+    return bool(sent) and sent.items() <= there.items() and found.get("data") == body.get("data")
+
+
+def _seconds(retry_after: str | None) -> float:
+    """What a Retry-After header asks for; a date in it is not worth reading."""
+    return float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
+
+
 def _lines(response: Any) -> Iterator[bytes]:
     rest = b""
     for chunk in response.stream(65536):
@@ -255,6 +298,9 @@ def _why(error: Exception, base: str) -> str:
     while isinstance(cause, urllib3.exceptions.MaxRetryError) and cause.reason:
         cause = cause.reason
     words = str(cause)
+    if "certificate is not yet valid" in words or "certificate has expired" in words:
+        now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"the certificate of {base} is out of date, or this machine's clock is wrong: it says {now}"
     if "CERTIFICATE_VERIFY_FAILED" in words:
         return f"{base} shows a certificate that the kubeconfig's authority did not sign: is it another cluster?"
     if "refused" in words:

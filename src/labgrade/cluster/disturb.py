@@ -11,6 +11,7 @@ from labgrade.errors import Unmet
 from labgrade.facts import Fact, Pod, Workload
 from labgrade.grading.reconcile import Reconciler
 from labgrade.model import Json
+from labgrade.patience import retrying_transport
 from labgrade.text import Text
 
 T = TypeVar("T")
@@ -36,23 +37,26 @@ class Disturb:
         same: Json = {"metadata": {"uid": workload.uid}}
         # Once scaled, today's number is ours and nothing to come back to.
         if workload.path not in self._scaled:
-            self._scaled.add(workload.path)
             self._note({"patch": workload.path, "body": same | {"spec": {"replicas": workload.replicas}}})
+            self._scaled.add(workload.path)
         try:
             self._api.patch(workload.path, same | {"spec": {"replicas": replicas}})
         finally:
             self._reconciler.disturbed()
 
     def write_file(self, pod: Pod, path: str, content: str, container: str | None = None) -> None:
-        """Writes a file in a container, which needs a shell; it is removed when the check ends.
+        """Writes a file in a container, which needs a shell; it is removed when the check ends, also from a successor.
 
         Raises Unmet where the container refuses to write there.
         """
         name = container or next(iter(pod.containers))
-        where = {"namespace": pod.namespace, "pod": pod.name, "container": name}
+        where = {"namespace": pod.namespace, "pod": pod.name, "container": name, "controller": pod.controller_uid}
         self._note({"exec": {**where, "command": ["rm", "-f", path]}})
         command = ["sh", "-c", 'printf %s "$1" > "$0"', path, content]
-        done = self._api.exec(pod.namespace or "", pod.name, name, command, seconds=COMMAND_SECONDS)
+        # Writing the same once more does no harm.
+        done = retrying_transport(
+            lambda: self._api.exec(pod.namespace or "", pod.name, name, command, seconds=COMMAND_SECONDS)
+        )
         if done.code:
             raise Unmet(
                 Text(
@@ -77,6 +81,6 @@ class Disturb:
         return left
 
     def _note(self, restore: Json) -> None:
-        self._journal.add(restore)
-        # From here on, not from its success on: an act whose answer was lost may have happened.
+        # From here on, not from its success on: what got no answer may have been done, the note as well as the act.
         self._acted = True
+        self._journal.add(restore)

@@ -1,7 +1,7 @@
 """Looking at a container or a node from inside, with pytest-testinfra.
 
 Its kubectl backend takes no time-out and cannot tell a lost connection from a failed command; both matter for a
-grade, so the command's own exit code travels in the last line of its standard error.
+grade, so the command's own exit code travels at the end of both of its streams: what has no such end is no answer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from testinfra.host import Host
 from labgrade import engine
 from labgrade.errors import HarnessError
 from labgrade.facts import Node, Pod
+from labgrade.patience import retrying_transport
 from labgrade.run import output
 
 COMMAND_SECONDS = 20.0
-_SENTINEL = re.compile(r"\n?labgrade-exit=(\d+)\n")
+_SENTINEL = re.compile(rb"labgrade-exit=(\d+)\n")
 
 
 class _Kubectl(KubectlBackend):
@@ -65,6 +66,7 @@ def container_host(pod: Pod, container: str | None = None) -> Host:
     """A testinfra host in a Pod's container, the first one unless named. KUBECONFIG says which cluster.
 
     A command that could not be run or took over COMMAND_SECONDS raises HarnessError; one that ran has its exit code.
+    It is run again where its answer was lost: it must do no harm the second time, as looking does none.
     """
     name = container or next(iter(pod.containers), "")
     if not name:
@@ -98,11 +100,16 @@ def chroot_host(pod: Pod) -> Host:
 
 
 def _with_sentinel(command: str) -> str:
-    return f'( {command}\n); code=$?; echo >&2; echo "labgrade-exit=$code" >&2; exit $code'
+    return f'( {command}\n); code=$?; echo "labgrade-exit=$code"; echo "labgrade-exit=$code" >&2; exit $code'
 
 
 def _bounded(backend: Any, command: str, *args: str) -> CommandResult:
     words = backend.quote(command, *args)
+    code, out, err = retrying_transport(lambda: _run(backend, words))
+    return backend.result(code, words.encode(), out, err)
+
+
+def _run(backend: Any, words: str) -> tuple[int, bytes, bytes]:
     try:
         done = subprocess.run(
             words,
@@ -115,9 +122,9 @@ def _bounded(backend: Any, command: str, *args: str) -> CommandResult:
         )
     except subprocess.TimeoutExpired as error:
         raise HarnessError(f"a command in {backend.name} did not end within {COMMAND_SECONDS:.0f} s") from error
-    stderr = done.stderr.decode("utf-8", "replace")
-    told = list(_SENTINEL.finditer(stderr))
-    if not told:
-        raise HarnessError(f"could not run a command in {backend.name}: {stderr[-300:].strip()}")
-    # What follows the last one is the word of kubectl or docker, not the command's.
-    return backend.result(int(told[-1][1]), words.encode(), done.stdout, stderr[: told[-1].start()].encode())
+    out, err = (list(_SENTINEL.finditer(stream)) for stream in (done.stdout, done.stderr))
+    if not err or not out or out[-1].end() < len(done.stdout):
+        said = done.stderr.decode("utf-8", "replace")
+        raise HarnessError(f"could not run a command in {backend.name}: {said[-300:].strip()}")
+    # What follows on standard error is the word of kubectl or docker, not the command's.
+    return int(err[-1][1]), done.stdout[: out[-1].start()], done.stderr[: err[-1].start()]

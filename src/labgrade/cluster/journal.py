@@ -12,8 +12,10 @@ from typing import Any
 from labgrade.cluster.api import Api, ApiError
 from labgrade.cluster.ours import RECORDS_NAMESPACE, labels
 from labgrade.errors import HarnessError
+from labgrade.facts import Pod, Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
+from labgrade.patience import retrying_transport
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,8 @@ class Journal:
     def add(self, restore: Json) -> None:
         """Writes down a restore, to be called before what it undoes.
 
-        A restore is `{"patch": path, "body": …}` or `{"exec": {namespace, pod, container, command}}`.
+        A restore is `{"patch": path, "body": …}` or `{"exec": {namespace, pod, container, command, controller}}`;
+        where the Pod is gone, the command is run in the Pod that this controller has put in its place.
         """
         held = self._api.find(self._path)
         numbers = [int(key[:4]) for key in (held or {}).get("data") or {} if key[:4].isdecimal()]
@@ -49,14 +52,13 @@ class Journal:
         for key in sorted(open_ones, reverse=True):
             try:
                 self._undo(json.loads(open_ones[key]))
+                self._api.patch(self._path, {"data": {key: None}})
             except (HarnessError, LookupError, TypeError, ValueError) as error:
                 # The last three: the entry is not one of ours, or not of this version.
                 log.warning("not restored: %s: %s", open_ones[key], error)
                 left.append(str(error) or f"{key} cannot be read")
-            else:
-                self._api.patch(self._path, {"data": {key: None}})
         if held and not left:
-            self._api.delete(self._path)
+            self._api.delete(self._path, uid=held["metadata"]["uid"])
         return left
 
     def _create(self, data: dict[str, str]) -> None:
@@ -75,10 +77,14 @@ class Journal:
             if error.status not in {404, 409, 422}:
                 raise
 
-    def _exec(self, *, namespace: str, pod: str, container: str, command: list[str]) -> None:
-        found = self._api.find(RESOURCES["Pod"].path(namespace, pod))
-        if found is None:
+    def _exec(self, *, namespace: str, pod: str, container: str, command: list[str], controller: str = "") -> None:
+        there = Pod.all(Snapshot(self._api), namespace)
+        heirs = [each for each in there if controller and each.controller_uid == controller and not each.terminating]
+        # In one that is not ready yet it fails, and so is left to the next run.
+        found = [each for each in there if each.name == pod] or sorted(heirs, key=lambda each: not each.ready)
+        if not found:
             return
-        done = self._api.exec(namespace, pod, container, command, seconds=COMMAND_SECONDS)
+        pod = found[0].name
+        done = retrying_transport(lambda: self._api.exec(namespace, pod, container, command, seconds=COMMAND_SECONDS))
         if done.code:
             raise HarnessError(f"{' '.join(command)} in pod/{pod} ended with {done.code}: {done.stderr.strip()}")

@@ -15,7 +15,7 @@ RECORDS_NAMESPACE = "kube-system"
 
 ACCOUNT_SECONDS = 10.0
 
-OURS = re.compile(r"labgrade-(nodes-)?[0-9a-f]{8}")
+OURS = re.compile(r"labgrade-((nodes|claims)-)?[0-9a-f]{8}")
 """Namespaces of runs: a label alone could be anybody's."""
 
 

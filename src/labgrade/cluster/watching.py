@@ -60,8 +60,10 @@ class Watching:
         kind, namespace = key
         try:
             events = self._api.watch(RESOURCES[kind].path(namespace), version, seconds=STREAM_SECONDS)
-            next(events, None)
+            event = next(events, None)
         except HarnessError:
+            event = None
+        if event is None:
             # A watch that ends, for whatever reason, asks for a fresh list; that one tells what is wrong.
             pause(BROKEN_SECONDS)
         with self._lock:

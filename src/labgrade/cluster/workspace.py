@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,22 +38,34 @@ class Workspace:
         names = {f"{item['kind'].lower()}/{item['metadata']['name']}" for item in items}
         return sorted(names - UNTOUCHED)
 
+    def there(self, names: Iterable[str]) -> list[str]:
+        """Of these cluster-scoped objects, as `kind/name`, those that the cluster has."""
+        wanted = list(names)
+        if not wanted:
+            return []
+        words = self.kubectl("get", *wanted, "--ignore-not-found", "-o", "json")
+        found = json.loads(words) if words.strip() else {}
+        # One object alone comes without a list around it.
+        items = found.get("items", [found] if found else [])
+        return sorted(f"{item['kind'].lower()}/{item['metadata']['name']}" for item in items)
+
     def create(self) -> None:
         """Makes the namespace where it is missing."""
         if not self.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "name").strip():
             self.kubectl("create", "namespace", self.namespace)
 
-    def remove(self) -> None:
-        """Deletes the namespace with all in it, and waits until it is gone."""
-        self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", seconds=DELETE_SECONDS)
+    def remove(self, *more: str) -> None:
+        """Deletes the namespace with all in it and these cluster-scoped objects, and waits until they are gone."""
+        for name in (f"namespace/{self.namespace}", *more):
+            self.kubectl("delete", name, "--ignore-not-found", seconds=DELETE_SECONDS)
 
     def abandon(self) -> None:
         """Deletes the namespace without waiting."""
         self.kubectl("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
 
-    def kubectl(self, *words: str, seconds: float = REQUEST_SECONDS) -> str:
+    def kubectl(self, *words: str, seconds: float = REQUEST_SECONDS, stdin: str | None = None) -> str:
         """What kubectl prints; HarnessError with its words where it fails."""
-        return output(["kubectl", *words], self.environment, seconds=seconds)
+        return output(["kubectl", *words], self.environment, seconds=seconds, stdin=stdin)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labgrade import course, exports, result
 from labgrade.cli import FINDINGS, FINE, HARNESS, INTERRUPTED
+from labgrade.cluster import target
 from labgrade.commands.options import (
     absolute,
     cluster_options,
@@ -23,10 +24,20 @@ from labgrade.grading.process import Interrupted, Order, grade
 from labgrade.model import Check, Lab, LabResult, Outcome
 from labgrade.terminal import line, look, summary
 from labgrade.text import Language, Text, harmless
+from labgrade.wholefile import write_whole
 
 DISTURBS = Text(en="This run disturbs the cluster:", fr="Cette exécution perturbe le cluster :")
 
 GO_ON = Text(en="Go on?", fr="Continuer ?")
+
+WATCHING = Text(
+    en="Watching: the next check begins when something changes. Ctrl-C ends.",
+    fr="J'observe : la prochaine vérification commence dès que quelque chose change. Ctrl-C pour arrêter.",
+)
+SEEN = Text(
+    en="All that can be seen is earned. The checks that disturb are tried by: labgrade check {}",
+    fr="Tout ce qui se voit est acquis. Les vérifications qui perturbent se lancent par : labgrade check {}",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is checked, and where results go")
     group.add_argument("--only", action="append", default=[], metavar="CHECK", help="this check and its prerequisites")
     group.add_argument("--no-disturb", action="store_true", help="leave out what deletes or scales")
+    group.add_argument(
+        "--watch", action="store_true", help="look again at every change, until all is right; no disturbing"
+    )
     group.add_argument("--timeout", type=seconds, metavar="SECONDS", help="patience with a cluster that still changes")
     group.add_argument("--out", type=absolute, metavar="DIR", help="default: reports/LAB")
     group.add_argument("--format", action="append", default=[], choices=sorted(exports.EXPORTS), help="repeatable")
@@ -53,14 +67,20 @@ def run(args: argparse.Namespace) -> int:
         context=args.context,
         namespace=args.namespace,
         only=tuple(args.only),
-        disturb=not args.no_disturb,
+        disturb=not (args.no_disturb or args.watch),
         timeout=args.timeout,
     )
-    folder = _folder(args, lab)
-    screen = _Screen(args, lab)
     chosen = selected(lab, only=order.only, disturb=order.disturb)
+    folder = _folder(args, lab, chosen)
+    screen = _Screen(args, lab)
+    if args.watch:
+        return _watch(order, folder, screen, args)
     screen.announce(chosen)
     _agree(args, chosen)
+    return _grade(order, folder, screen, args)
+
+
+def _grade(order: Order, folder: Path, screen: _Screen, args: argparse.Namespace) -> int:
     try:
         graded = grade(order, folder, began=screen.began, told=screen.told)
     except Interrupted as interruption:
@@ -68,11 +88,36 @@ def run(args: argparse.Namespace) -> int:
         return INTERRUPTED
     except (HarnessError, UsageError):
         # Where there is nothing to read, the first error says why.
-        with suppress(UsageError):
+        with suppress(UsageError, HarnessError):
             export(result.read(folder / result.FILE_NAME), folder, args)
         raise
     screen.summarise(graded, export(graded, folder, args))
     return exit_code(graded)
+
+
+def _watch(order: Order, folder: Path, screen: _Screen, args: argparse.Namespace) -> int:
+    """Grades, and grades again on every change, until everything that can be seen is earned."""
+    from labgrade.cluster import changes  # the client library costs time that a single check has better uses for
+
+    access = target.resolve(order.kubeconfig, order.context)
+    chosen = selected(order.lab, only=order.only, disturb=order.disturb)
+    with changes.followed(access, order.namespace or order.lab.namespace) as follow:
+        while True:
+            screen.afresh()
+            screen.announce(chosen)
+            try:
+                code = _grade(order, folder, screen, args)
+            except HarnessError as error:
+                print(f"labgrade: {harmless(str(error))}", file=sys.stderr)
+            else:
+                if code == INTERRUPTED:
+                    return code
+                outcomes = result.read(folder / result.FILE_NAME).outcomes
+                if all(outcome.state in {"passed", "skipped"} for outcome in outcomes):
+                    screen.say(SEEN if len(chosen) < len(order.lab.checks) else Text("", ""))
+                    return code
+            screen.say(WATCHING)
+            follow.wait()
 
 
 def _agree(args: argparse.Namespace, chosen: list[Check]) -> None:
@@ -97,15 +142,15 @@ def export(graded: LabResult, folder: Path, args: argparse.Namespace) -> list[Pa
         chosen = exports.EXPORTS[name]
         path = folder / chosen.file
         if path not in written:
-            path.write_text(chosen.render(graded, language=language(args)), encoding="utf-8")
+            write_whole(path, chosen.render(graded, language=language(args)).encode())
             written.append(path)
     return written
 
 
-def _folder(args: argparse.Namespace, lab: Lab) -> Path:
+def _folder(args: argparse.Namespace, lab: Lab, chosen: list[Check]) -> Path:
     """Where results go: a partial run never takes the place of a full result."""
     folder = Path(args.out) if args.out else Path.cwd() / "reports" / lab.id
-    if not args.only and not args.no_disturb:
+    if len(chosen) == len(lab.checks):
         return folder
     return folder / "partial" if result.complete_in(folder) else folder
 
@@ -119,6 +164,18 @@ class _Screen:
         self._look = look(sys.stdout, no_color=args.no_color)
         self._titles = {check.id: check.title for check in lab.checks}
         self._transient = sys.stdout.isatty() and not args.quiet
+
+    def afresh(self) -> None:
+        """An empty screen for another round; a line between rounds where it is none."""
+        if sys.stdout.isatty():
+            print("\x1b[2J\x1b[3J\x1b[H", end="")
+        else:
+            print("-" * self._look["width"])
+
+    def say(self, words: Text) -> None:
+        """A sentence below the summary."""
+        if words:
+            print(f"\n{words[self._language].format(self._lab.id)}", flush=True)
 
     def announce(self, checks: list[Check]) -> None:
         """The lab, and beforehand what will be disturbed."""

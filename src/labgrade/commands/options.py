@@ -16,6 +16,11 @@ def absolute(name: str) -> str:
     return str(Path(name).expanduser().absolute())
 
 
+def shown_path(path: Path) -> Path:
+    """A path as one would type it here: relative, where it lies below the working directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def seconds(words: str) -> float:
     """A number of seconds above 0."""
     value = float(words)
@@ -50,6 +55,13 @@ def course_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="only the score, or what went wrong")
     group.add_argument("--verbose", action="store_true", help="also the evidence of each check")
     group.add_argument("--no-color", action="store_true", help="plain text; so does NO_COLOR")
+
+
+def output_options(parser: argparse.ArgumentParser, *, quiet: str) -> None:
+    """How to talk, for commands that grade nothing; `quiet` says what is left out."""
+    parser.add_argument("--lang", choices=("fr", "en"), help="default: the locale's")
+    parser.add_argument("--quiet", action="store_true", help=quiet)
+    parser.add_argument("--no-color", action="store_true", help="plain text; so does NO_COLOR")
 
 
 def language(args: argparse.Namespace) -> Language:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from labgrade import course, kubeconfig
+from labgrade import course
 from labgrade.cli import FINDINGS, FINE, HARNESS
 from labgrade.commands.options import absolute
 from labgrade.course.library import Course
 from labgrade.errors import UsageError
-from labgrade.grading import process as gradelab
 from labgrade.grading import proof
 from labgrade.grading.proof import Case, Finding
+from labgrade.grading.proving import Proving
 from labgrade.patience import monotonic
-from labgrade.probe.image import IMAGE
-from labgrade.providers import PROVIDERS, ClusterSpec
-from labgrade.runid import new_run
 
 JOBS = 4
 """Gradings at once; more than twice the cores gains nothing."""
@@ -41,12 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Proves labs on a cluster of its own, which is removed afterwards; 0 only when all is proven."""
+    """Proves labs on clusters of its own, which are removed afterwards; 0 only when all is proven."""
     found = course.find(args.course)
     cases = _cases(found, args)
     began = monotonic()
-    with _cluster(cases, began) as path, _folder(args) as folder:
-        findings = _prove(cases, found, path, folder, args.jobs, began)
+
+    def say(words: str) -> None:
+        print(f"{monotonic() - began:6.1f} s  {words}", flush=True)
+
+    with _folder(args) as folder:
+        findings = Proving(found, folder, jobs=args.jobs, say=say, told=lambda found: _show(found, say)).prove(cases)
     proven = sum(finding.verdict == "proven" for finding in findings)
     print(f"{proven} of {len(findings)} proven in {monotonic() - began:.0f} s")
     if any(finding.verdict == "error" for finding in findings):
@@ -69,20 +69,6 @@ def _cases(found: Course, args: argparse.Namespace) -> list[Case]:
 
 
 @contextmanager
-def _cluster(cases: list[Case], began: float) -> Generator[Path]:
-    """A cluster for these cases; its kubeconfig. Never the current context, always removed."""
-    name, kind = f"labgrade-prove-{new_run()}", PROVIDERS["kind"]
-    images = dict.fromkeys([IMAGE, *(image for case in cases for image in case.lab.images)])
-    with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
-        spec = ClusterSpec(name, Path(folder) / "kubeconfig", tuple(images))
-        try:
-            kind.start(spec, lambda words: print(f"{monotonic() - began:6.1f} s  {words}", flush=True))
-            yield spec.kubeconfig
-        finally:
-            kind.stop(name)
-
-
-@contextmanager
 def _folder(args: argparse.Namespace) -> Generator[Path]:
     if args.out:
         yield Path(args.out)
@@ -91,26 +77,6 @@ def _folder(args: argparse.Namespace) -> Generator[Path]:
         yield Path(folder)
 
 
-def _prove(cases: list[Case], found: Course, path: Path, folder: Path, jobs: int, began: float) -> list[Finding]:
-    access = kubeconfig.read(path)
-    findings: list[Finding] = []
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            tasks = [
-                pool.submit(proof.prove, case, found, access, path, folder / case.lab.id / case.name) for case in cases
-            ]
-            for task in as_completed(tasks):
-                findings.append(task.result())
-                _show(findings[-1], began)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            gradelab.interrupt_all()
-            raise
-    return findings
-
-
-def _show(finding: Finding, began: float) -> None:
-    case = finding.case
-    print(f"{monotonic() - began:6.1f} s  {finding.verdict:8}  {case.lab.id}  {case.name}", flush=True)
-    for line in finding.differences:
-        print(f"{'':20}{line}", flush=True)
+def _show(finding: Finding, say: Callable[[str], None]) -> None:
+    differences = "".join(f"\n{'':20}{line}" for line in finding.differences)
+    say(f"{finding.verdict:8}  {finding.case.lab.id}  {finding.case.name}{differences}")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from labgrade import course
 from labgrade.cluster import target, workspace
 from labgrade.cluster.workspace import Workspace
 from labgrade.commands.options import cluster_options, confirm, course_options, language
+from labgrade.commands.up import make
 from labgrade.course import answers
+from labgrade.course.manifests import Named, cluster_scoped
 from labgrade.errors import UsageError
 from labgrade.model import Lab
+from labgrade.providers import PROVIDERS
 from labgrade.text import Language, Text
 
 SHOWN = 5
@@ -19,6 +23,11 @@ SHOWN = 5
 READY = Text(
     en="The starting state is in place, in namespace {}. Check with: labgrade check {}",
     fr="L'état de départ est en place, dans le namespace {}. Pour vérifier : labgrade check {}",
+)
+
+READY_CLUSTER = Text(
+    en="The starting state is in place, on the kind cluster {}. Check with: labgrade check {}",
+    fr="L'état de départ est en place, sur le cluster kind {}. Pour vérifier : labgrade check {}",
 )
 
 
@@ -33,16 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Puts the starting state in place and shows the handout; refuses over existing work unless --reset."""
     lab = course.find(args.course).lab(args.lab)
-    access = target.resolve(args.kubeconfig, args.context)
-    namespace = args.namespace or lab.namespace
+    begun, namespace = answers.starter(lab), args.namespace or lab.namespace
+    if lab.cluster:
+        _make_cluster(lab, lab.cluster, begun.cluster, args)
+    access = target.resolve(args.kubeconfig, args.context, lab.cluster)
     with workspace.opened(access, namespace) as place:
         target.require_kind(place, access)
-        _make_room(place, args)
+        _make_room(place, _to_be_made(lab, begun), args)
         place.create()
-        answers.apply(answers.starter(lab), namespace, place.environment)
+        answers.apply(begun, namespace, place.environment)
     if not args.quiet:
         print(handout(lab, language(args)))
-    print(READY[language(args)].format(namespace, lab.id))
+    ready = READY_CLUSTER if lab.cluster else READY
+    print(ready[language(args)].format(lab.cluster or namespace, lab.id))
     return 0
 
 
@@ -55,17 +67,46 @@ def handout(lab: Lab, lang: Language) -> str:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _make_room(place: Workspace, args: argparse.Namespace) -> None:
-    work = place.work()
-    if not work:
+def _make_cluster(lab: Lab, name: str, config: Path | None, args: argparse.Namespace) -> None:
+    if args.kubeconfig or args.context:
+        raise UsageError(f"{lab.id} begins with a cluster of its own, {name}: leave --kubeconfig and --context out")
+    kind = PROVIDERS["kind"]
+    if kind.exists(name):
+        found = f"there is a cluster {name} already."
+        if not args.reset:
+            raise UsageError(f"{found} `--reset` deletes it, with all that is in it, and starts anew.")
+        question = Text(en=f"Delete the cluster {name}?", fr=f"Supprimer le cluster {name} ?")
+        confirm(question, args, otherwise=f"{found} It was left as it is.")
+        kind.stop(name)
+    make(name, lab.images, config, quiet=args.quiet)
+
+
+def _to_be_made(lab: Lab, begun: answers.Answer) -> list[Named]:
+    """Cluster-scoped objects that are the student's to make: those of the reference answer that nobody begins with."""
+    return sorted(cluster_scoped(answers.solution(lab)) - cluster_scoped(begun))
+
+
+def _make_room(place: Workspace, to_be_made: list[Named], args: argparse.Namespace) -> None:
+    inside, outside = place.work(), place.there(map(str, to_be_made))
+    if not inside and not outside:
         return
-    more = "" if len(work) <= SHOWN else f" and {len(work) - SHOWN} more"
-    found = f"the namespace {place.namespace} holds work already ({', '.join(work[:SHOWN])}{more})."
-    if not args.reset:
-        raise UsageError(f"{found} `--reset` deletes it and starts anew.")
-    question = Text(
-        en=f"Delete everything in namespace {place.namespace}?",
-        fr=f"Supprimer tout le contenu du namespace {place.namespace} ?",
+    found = "; ".join(
+        [
+            *([f"the namespace {place.namespace} holds work already ({_listed(inside)})"] if inside else []),
+            *([f"the cluster holds work of this lab already ({_listed(outside)})"] if outside else []),
+        ]
     )
-    confirm(question, args, otherwise=f"{found} It was left as it is.")
-    place.remove()
+    if not args.reset:
+        raise UsageError(f"{found}. `--reset` deletes it and starts anew.")
+    too = Text(en=f", and {', '.join(outside)}", fr=f", et {', '.join(outside)}") if outside else Text("", "")
+    question = Text(
+        en=f"Delete everything in namespace {place.namespace}{too.en}?",
+        fr=f"Supprimer tout le contenu du namespace {place.namespace}{too.fr} ?",
+    )
+    confirm(question, args, otherwise=f"{found}. It was left as it is.")
+    place.remove(*outside)
+
+
+def _listed(names: list[str]) -> str:
+    more = "" if len(names) <= SHOWN else f" and {len(names) - SHOWN} more"
+    return ", ".join(names[:SHOWN]) + more

@@ -3,48 +3,68 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
+from collections.abc import Iterable
+from pathlib import Path
 
 from labgrade import course, engine
 from labgrade.cluster.target import PRACTICE, practice_kubeconfig
+from labgrade.commands.options import absolute
+from labgrade.course.rubric import CLUSTER
 from labgrade.errors import UsageError
 from labgrade.patience import monotonic
 from labgrade.probe.image import IMAGE
-from labgrade.providers import PROVIDERS, ClusterSpec
-
-NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,40}")
+from labgrade.providers import PROVIDERS, ClusterSpec, clusterfile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `labgrade up`."""
-    parser.add_argument("--name", default=PRACTICE, help="default: %(default)s")
+    parser.add_argument("--name", help=f"default: the configuration's, else {PRACTICE}")
+    parser.add_argument("--config", type=absolute, metavar="FILE", help="a kind configuration to make it from")
     parser.add_argument("--cni", choices=("default",), default="default", help="the Pod network")
     parser.add_argument("--course", metavar="DIR", help="whose labs' images are loaded")
     parser.add_argument("--quiet", action="store_true", help="say nothing while it works")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Makes the practice cluster, or starts it again."""
-    name = cluster_name(args.name)
-    images = [image for lab in course.find(args.course).labs() for image in lab.images]
+    """Makes the practice cluster or the one that a configuration describes, or starts it again."""
+    config = Path(args.config) if args.config else None
+    name = cluster_name(args.name or (_named_in(config) if config else PRACTICE))
+    if config and PROVIDERS["kind"].exists(name):
+        raise UsageError(
+            f"there is a cluster {name} already, and no configuration changes it any more. "
+            f"`labgrade down --name {name}` removes it, with all that is in it."
+        )
+    make(name, (image for lab in course.find(args.course).labs() for image in lab.images), config, quiet=args.quiet)
+    return 0
+
+
+def make(name: str, images: Iterable[str], config: Path | None, *, quiet: bool) -> None:
+    """Makes the cluster for its user, or starts it again, and tells how far it is."""
     began = monotonic()
 
     def say(words: str) -> None:
-        if not args.quiet:
+        if not quiet:
             print(f"{monotonic() - began:6.1f} s  {words}", flush=True)
 
-    spec = ClusterSpec(name, practice_kubeconfig(name), tuple(dict.fromkeys([IMAGE, *images])), users=True)
-    PROVIDERS["kind"].start(spec, say)
-    say(f"the cluster is ready: kubectl --context kind-{name} get nodes")
+    wanted = tuple(dict.fromkeys([IMAGE, *images]))
+    PROVIDERS["kind"].start(ClusterSpec(name, practice_kubeconfig(name), wanted, users=True, config=config), say)
+    say(f"the cluster is there: kubectl --context kind-{name} get nodes")
     kubectl = shutil.which("kubectl")
     if kubectl is None and (found := shutil.which("kubectl", path=engine.tools()["PATH"])):
         say(f"kubectl is not on your PATH; this one works: {found}")
-    return 0
 
 
 def cluster_name(name: str) -> str:
     """`name`, or UsageError where kind does not allow it."""
-    if not NAME.fullmatch(name):
+    if not CLUSTER.fullmatch(name):
         raise UsageError(f"--name {name!r}: kind allows lower-case letters, digits, `.` and `-`, 41 at most")
+    return name
+
+
+def _named_in(config: Path) -> str:
+    """The name that a configuration gives its cluster; never silently the practice cluster's."""
+    name = clusterfile.name(clusterfile.read(config))
+    if name is None:
+        raise UsageError(f"{config} names no cluster: add `--name NAME`, or `name: NAME` to the file")
     return name

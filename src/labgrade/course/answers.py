@@ -1,4 +1,4 @@
-"""Answers: numbered manifests, then steps.sh; the solution is laid over the starter, a mistake over the solution."""
+"""Answers: kind.yaml, numbered manifests, then steps.sh; the solution is laid over the starter, a mistake over that."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from labgrade.run import output
 
 MANIFEST = re.compile(r"\d+-[a-z0-9.-]+\.ya?ml")
 STEPS = "steps.sh"
+CLUSTER = "kind.yaml"
 STEP_SECONDS = 180
 
 BESIDE = frozenset({"mistake.yaml", ".gitkeep"})
@@ -26,6 +27,13 @@ class Answer:
 
     name: str
     files: tuple[Path, ...]
+    cluster: Path | None = None
+    """The kind configuration of the cluster that it needs; None: any cluster will do."""
+
+    @property
+    def manifests(self) -> tuple[Path, ...]:
+        """Its files less the steps."""
+        return tuple(path for path in self.files if path.name != STEPS)
 
 
 def starter(lab: Lab) -> Answer:
@@ -47,7 +55,7 @@ def mistake(lab: Lab, name: str) -> Answer:
 
 
 def apply(answer: Answer, namespace: str, environment: Mapping[str, str]) -> None:
-    """Puts an answer into a namespace that exists already.
+    """Puts an answer into a namespace that exists already, on a cluster that is there.
 
     `environment` holds KUBECONFIG and a PATH with kubectl. HarnessError with kubectl's own words where it fails.
     """
@@ -72,11 +80,18 @@ def _files(folder: Path) -> dict[str, Path]:
         raise UsageError(f"{folder} is missing")
     found = [path for path in folder.iterdir() if path.name not in BESIDE]
     for path in found:
-        if not MANIFEST.fullmatch(path.name) and path.name != STEPS:
-            raise UsageError(f"{path} is neither a numbered manifest, such as 10-{path.stem}.yaml, nor {STEPS}")
+        refuse_stray(path)
     return {path.name: path for path in found}
 
 
+def refuse_stray(path: Path) -> None:
+    """UsageError where a file in an answer's folder is of no kind that answers have, and would be left out."""
+    if not MANIFEST.fullmatch(path.name) and path.name not in {STEPS, CLUSTER}:
+        wanted = f"neither a numbered manifest, such as 10-{path.stem}.yaml, nor {STEPS}, nor {CLUSTER}"
+        raise UsageError(f"{path} is {wanted}")
+
+
 def _answer(name: str, files: Mapping[str, Path]) -> Answer:
-    order = sorted(files, key=lambda file: (file == STEPS, int(file.partition("-")[0]) if file != STEPS else 0, file))
-    return Answer(name, tuple(files[file] for file in order))
+    applied = [file for file in files if file != CLUSTER]
+    order = sorted(applied, key=lambda file: (file == STEPS, int(file.partition("-")[0]) if file != STEPS else 0, file))
+    return Answer(name, tuple(files[file] for file in order), cluster=files.get(CLUSTER))

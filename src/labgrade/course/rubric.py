@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 from labgrade.course.yamlfile import YamlFile
 from labgrade.model import FULL_GRADE, Check, Lab, Mistake
 
-LAB_KEYS = ("title", "minutes", "kubernetes", "namespace", "images", "timeout", "checks")
+LAB_KEYS = ("title", "minutes", "kubernetes", "namespace", "cluster", "images", "timeout", "checks")
 CHECK_KEYS = ("points", "title", "hint", "needs", "disturbs", "optional")
 MISTAKE_KEYS = ("about", "failed", "blocked", "without", "earned")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+CLUSTER = re.compile(r"[a-z0-9][a-z0-9.-]{0,40}")
 PINNED = re.compile(r"[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+:[\w.-]+@sha256:[0-9a-f]{64}")
 CHECK_ID = re.compile(r"[a-z][a-z0-9_]*")
 VERSION = re.compile(r"\d+\.\d+")
@@ -22,13 +24,16 @@ OLDEST = "1.29"
 
 def read_lab(folder: Path) -> Lab:
     """The lab in `folder`; UsageError with file, line and key for whatever is wrong in its lab.yaml."""
-    file = YamlFile(folder / "lab.yaml")
+    return lab_in(YamlFile(folder / "lab.yaml"))
+
+
+def lab_in(file: YamlFile) -> Lab:
+    """The lab that a lab.yaml describes; complaints are the file's own."""
+    folder = file.path.parent
     file.known((), file.data, LAB_KEYS)
     namespace = file.get(("namespace",), str)
     if not NAMESPACE.fullmatch(namespace):
         file.fail(("namespace",), f"is {namespace!r}, which Kubernetes does not allow as a namespace")
-    if "minutes" in file.data:
-        file.number(("minutes",))
     return Lab(
         folder=folder,
         id=folder.name,
@@ -38,13 +43,31 @@ def read_lab(folder: Path) -> Lab:
         images=_images(file),
         kubernetes=_version(file),
         timeout=file.number(("timeout",), default=DEFAULT_TIMEOUT),
+        minutes=file.number(("minutes",)) if "minutes" in file.data else None,
+        cluster=_cluster(file),
     )
+
+
+def _cluster(file: YamlFile) -> str | None:
+    """Name of the lab's own cluster: there is one exactly where the starting state has a kind.yaml."""
+    made = {name: (file.path.parent / name / "kind.yaml").is_file() for name in ("starter", "solution")}
+    if "cluster" not in file.data:
+        for name in (name for name, there in made.items() if there):
+            file.fail(("cluster",), f"is missing: {name}/kind.yaml describes a cluster, and this is its name")
+        return None
+    name = file.get(("cluster",), str)
+    if not CLUSTER.fullmatch(name):
+        file.fail(("cluster",), f"is {name!r}: kind allows lower-case letters, digits, `.` and `-`, 41 at most")
+    if not made["starter"]:
+        file.fail(("cluster",), f"is {name!r}, but no starter/kind.yaml describes it")
+    return name
 
 
 def _version(file: YamlFile) -> tuple[int, int]:
     words = file.get(("kubernetes",), str, default=OLDEST)
     if not VERSION.fullmatch(words):
         file.fail(("kubernetes",), f'is {words!r}, but a version like "1.29" is expected')
+        words = OLDEST
     major, minor = map(int, words.split("."))
     if (major, minor) < tuple(map(int, OLDEST.split("."))):
         file.fail(("kubernetes",), f"is {words!r}, but labgrade grades {OLDEST} and later")
@@ -64,6 +87,7 @@ def _checks(file: YamlFile) -> tuple[Check, ...]:
     for check_id in file.get(("checks",), dict):
         if not (isinstance(check_id, str) and CHECK_ID.fullmatch(check_id)):
             file.fail(("checks", check_id), f"is {check_id!r}, which cannot follow `test_` as the name of a function")
+            continue
         checks += (_check(file, check_id, checks),)
     total = sum(check.points for check in checks)
     if abs(total - FULL_GRADE) > 1e-9:
@@ -93,7 +117,11 @@ def _check(file: YamlFile, check_id: str, before: tuple[Check, ...]) -> Check:
 
 def read_mistake(folder: Path, lab: Lab) -> Mistake:
     """The mistake in `folder`; UsageError where its mistake.yaml is wrong or names a check the lab has not."""
-    file = YamlFile(folder / "mistake.yaml")
+    return mistake_in(YamlFile(folder / "mistake.yaml"), lab)
+
+
+def mistake_in(file: YamlFile, lab: Lab) -> Mistake:
+    """The mistake that a mistake.yaml of that lab records; complaints are the file's own."""
     file.known((), file.data, MISTAKE_KEYS)
     file.get(("about",), str)
     ids = [check.id for check in lab.checks]
@@ -108,7 +136,7 @@ def read_mistake(folder: Path, lab: Lab) -> Mistake:
     solution = [path.name for name in ("starter", "solution") for path in (lab.folder / name).glob("*")]
     file.names(("without",), solution)
     return Mistake(
-        name=folder.name,
+        name=file.path.parent.name,
         failed=failed,
         blocked=blocked,
         earned={name: _earned(file, lab, name, failed) for name in earned},
@@ -119,9 +147,10 @@ def _earned(file: YamlFile, lab: Lab, name: str, failed: tuple[str, ...]) -> flo
     key = ("earned", name)
     if name not in failed:
         file.fail(key, "is not in `failed`: only a failed check earns a part of its points")
-    if file.number(key) >= lab.check(name).points:
-        file.fail(key, f"is {file.number(key):g}, but a failed check earns less than its {lab.check(name).points:g}")
-    return file.number(key)
+    earned, full = file.number(key), lab.check(name).points if name in failed else math.inf
+    if earned >= full:
+        file.fail(key, f"is {earned:g}, but a failed check earns less than its {full:g}")
+    return earned
 
 
 def mistakes(lab: Lab) -> tuple[Mistake, ...]:

@@ -2,11 +2,12 @@
 
 from labgrade.facts.base import Fact, matches
 from labgrade.facts.cluster import Cluster
+from labgrade.facts.events import Event
 from labgrade.facts.nodes import Node
 from labgrade.facts.pods import Pod
 from labgrade.facts.reading import Reading, Recorded, Snapshot
 from labgrade.facts.services import Endpoint, Service
-from labgrade.facts.storage import PersistentVolumeClaim, StorageClass
+from labgrade.facts.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from labgrade.facts.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet, Workload, image_name
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "DaemonSet",
     "Deployment",
     "Endpoint",
+    "Event",
     "Fact",
     "Node",
+    "PersistentVolume",
     "PersistentVolumeClaim",
     "Pod",
     "Reading",

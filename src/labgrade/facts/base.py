@@ -31,12 +31,14 @@ class Fact:
         return hash((repr(self), self.namespace))
 
     @property
+    def reading(self) -> Reading:
+        """What it is read from, for facts that go with it."""
+        return self._reading
+
+    @property
     def raw(self) -> Json:
         """The object as the API has it; empty when there is none."""
-        for found in self._reading.items(self.kind, self.namespace):
-            if found["metadata"]["name"] == self.name:
-                return found
-        return {}
+        return self._reading.find(self.kind, self.namespace, self.name)
 
     @property
     def exists(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labgrade.facts.base import matches
+from labgrade.facts.base import Fact, matches
+from labgrade.facts.events import Event
 from labgrade.facts.nodes import Node
 from labgrade.facts.pods import Pod
 from labgrade.facts.reading import Reading
 from labgrade.facts.services import Service
-from labgrade.facts.storage import PersistentVolumeClaim, StorageClass
+from labgrade.facts.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from labgrade.facts.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet
 
 
@@ -38,6 +39,10 @@ class Cluster:
     def claim(self, name: str) -> PersistentVolumeClaim:
         """The PersistentVolumeClaim of that name, there or not."""
         return PersistentVolumeClaim(self.reading, self.namespace, name)
+
+    def volume(self, name: str) -> PersistentVolume:
+        """The PersistentVolume of that name, there or not."""
+        return PersistentVolume(self.reading, None, name)
 
     def storage_class(self, name: str) -> StorageClass:
         """The StorageClass of that name, there or not."""
@@ -72,6 +77,10 @@ class Cluster:
         """The namespace's PersistentVolumeClaims."""
         return PersistentVolumeClaim.all(self.reading, self.namespace)
 
+    def volumes(self) -> list[PersistentVolume]:
+        """The cluster's PersistentVolumes."""
+        return PersistentVolume.all(self.reading, None)
+
     def storage_classes(self) -> list[StorageClass]:
         """The cluster's StorageClasses."""
         return StorageClass.all(self.reading, None)
@@ -79,3 +88,11 @@ class Cluster:
     def nodes(self) -> list[Node]:
         """The cluster's nodes."""
         return Node.all(self.reading, None)
+
+    def events(self, about: Fact | None = None) -> list[Event]:
+        """The namespace's events, or those of one object, the one said last at the end.
+
+        They are read anew for every attempt and never waited for: ask for them only where a check is about to fail.
+        """
+        found = Event.in_order(self.reading, self.namespace)
+        return found if about is None else [event for event in found if event.concerns(about)]

@@ -1,10 +1,9 @@
-"""Pods, and in one sentence what keeps one from being ready."""
+"""Pods and their containers."""
 
 from __future__ import annotations
 
 from labgrade.facts.base import Fact
 from labgrade.model import Json
-from labgrade.text import Text
 
 
 class Pod(Fact):
@@ -73,47 +72,24 @@ class Pod(Fact):
             if mount["name"] == volume
         }
 
-    @property
-    def trouble(self) -> Text | None:
-        """Why it is not ready, in a sentence; None when it is ready or just needs a moment."""
-        scheduled = self.condition("PodScheduled")
-        if scheduled.get("status") == "False":
-            message = scheduled.get("message", "")
-            return Text(en=f"{self} has no node: {message}", fr=f"{self} n'a pas de nœud : {message}")
-        for status in self.container_statuses:
-            if found := _container_trouble(f"{self}", status):
-                return found
-        if self.phase == "Running" and not self.ready and not self.terminating:
-            return Text(
-                en=f"{self} runs but does not pass its readiness probe",
-                fr=f"{self} tourne mais ne passe pas sa sonde readiness",
-            )
-        return None
+    def spec_of(self, container: str) -> Json:
+        """The spec of one of its containers or init containers; empty when it has none of that name."""
+        every = [*(self.spec.get("initContainers") or []), *(self.spec.get("containers") or [])]
+        return next((found for found in every if found["name"] == container), {})
+
+    def log(self, container: str) -> list[str]:
+        """The last lines that a container wrote, in the run that it is in or else was in; empty where none is had."""
+        status = next((found for found in self.container_statuses if found["name"] == container), {})
+        state, last = status.get("state") or {}, status.get("lastState") or {}
+        # Between two runs there is only the one before, which the API calls the previous one.
+        previous = "waiting" in state
+        run = (last if previous else state).get("terminated") or {}
+        identity = str(run.get("containerID") or ("" if previous else status.get("containerID", "")))
+        lines = self._reading.log(self.path, container, identity, previous=previous) if identity else ""
+        return [] if lines.startswith(NO_LOG) else [line.strip() for line in lines.splitlines()]
 
 
-def _container_trouble(pod: str, status: Json) -> Text | None:
-    name, image = status["name"], status.get("image", "")
-    state = status.get("state") or {}
-    waiting, ended = state.get("waiting") or {}, state.get("terminated")
-    reason, message = waiting.get("reason", ""), waiting.get("message", "")
-    if reason in PULL_REASONS:
-        return Text(
-            en=f"{pod}: the image {image} of container {name} cannot be pulled ({reason})",
-            fr=f"{pod} : l'image {image} du conteneur {name} ne peut pas être téléchargée ({reason})",
-        )
-    # An init container that ended well is ready, any other container that ended is not.
-    if reason == "CrashLoopBackOff" or (ended and not status.get("ready")):
-        last = ended or (status.get("lastState") or {}).get("terminated") or {}
-        code = last.get("exitCode", "?")
-        return Text(
-            en=f"{pod}: container {name} does not keep running (exit code {code}); see kubectl logs",
-            fr=f"{pod} : le conteneur {name} ne reste pas en marche (code {code}) ; voyez kubectl logs",
-        )
-    if reason and reason not in {"ContainerCreating", "PodInitializing"}:
-        return Text(
-            en=f"{pod}: container {name}: {reason} {message}", fr=f"{pod} : conteneur {name} : {reason} {message}"
-        )
-    return None
-
+NO_LOG = "unable to retrieve container logs"
+"""What the kubelet says in the place of a log that is gone already."""
 
 PULL_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})

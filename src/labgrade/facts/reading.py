@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from labgrade.cluster.api import Api
+from labgrade.errors import HarnessError
 from labgrade.model import Json
 
 
@@ -27,6 +29,7 @@ class Resource:
 
 
 RESOURCES: Mapping[str, Resource] = {
+    "CSIDriver": Resource("storage.k8s.io/v1", "csidrivers", namespaced=False),
     "ConfigMap": Resource("v1", "configmaps"),
     "DaemonSet": Resource("apps/v1", "daemonsets"),
     "Deployment": Resource("apps/v1", "deployments"),
@@ -45,6 +48,12 @@ RESOURCES: Mapping[str, Resource] = {
     "StorageClass": Resource("storage.k8s.io/v1", "storageclasses", namespaced=False),
 }
 
+UNFOLLOWED = frozenset({"Event"})
+"""Kinds that are read, but whose changes wake nobody: their lists change all the time, also in a settled cluster."""
+
+LOG_SECONDS = 2.0
+LOG_TAIL: Mapping[str, str] = {"tailLines": "20", "limitBytes": "8000"}
+
 
 class Reading(Protocol):
     """Where facts are read from: a cluster's snapshot, or a recorded state in a test."""
@@ -53,13 +62,23 @@ class Reading(Protocol):
         """The objects of a kind as the API lists them; of all namespaces where it is None."""
         ...
 
+    def find(self, kind: str, namespace: str | None, name: str) -> Json:
+        """The object of that name as the API has it; empty where there is none."""
+        return next((found for found in self.items(kind, namespace) if found["metadata"]["name"] == name), {})
 
-class Snapshot:
+    def log(self, pod: str, container: str, run: str, /, *, previous: bool) -> str:
+        """The last lines of one run of a container; empty where they cannot be had. `pod`: its path in the API."""
+        ...
+
+
+class Snapshot(Reading):
     """What the cluster shows, read at most once until it is told that something changed."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._lists: dict[tuple[str, str | None], Json] = {}
+        self._named: dict[tuple[str, str | None], Mapping[str, Json]] = {}
+        self._logs: dict[str, str] = {}
         self._lock = threading.RLock()
 
     def items(self, kind: str, namespace: str | None) -> Sequence[Json]:
@@ -68,12 +87,47 @@ class Snapshot:
             key = (kind, namespace)
             if key not in self._lists:
                 self._lists[key] = self._api.get(RESOURCES[kind].path(namespace))
+                self._named.pop(key, None)
             return self._lists[key].get("items") or []
 
-    def versions(self) -> dict[tuple[str, str | None], str]:
-        """The resource version of each list that was read, to watch on from."""
+    def find(self, kind: str, namespace: str | None, name: str) -> Json:
+        """The object of that name; as quick among thousands as among a few."""
         with self._lock:
-            return {key: str(found["metadata"]["resourceVersion"]) for key, found in self._lists.items()}
+            key, found = (kind, namespace), self.items(kind, namespace)
+            if key not in self._named:
+                self._named[key] = _by_name(found)
+            return self._named[key].get(name, {})
+
+    def log(self, pod: str, container: str, run: str, /, *, previous: bool) -> str:
+        """The last lines of one run (a containerID), read once; a log that cannot be had is nobody's error."""
+        with self._lock:
+            if run not in self._logs:
+                query = {**LOG_TAIL, "container": container, "previous": str(previous).lower()}
+                try:
+                    self._logs[run] = self._api.text(f"{pod}/log", seconds=LOG_SECONDS, **query)
+                except HarnessError:
+                    self._logs[run] = ""
+            return self._logs[run]
+
+    def versions(self) -> dict[tuple[str, str | None], str]:
+        """The resource version of each list that was read, to watch on from; none for what is not followed."""
+        with self._lock:
+            return {
+                key: str(found["metadata"]["resourceVersion"])
+                for key, found in self._lists.items()
+                if key[0] not in UNFOLLOWED
+            }
+
+    def changed_at(self) -> datetime | None:
+        """When anything that was read last changed, by the server's clock; None where that cannot be told.
+
+        An object shows its own changes (`managedFields`, to the second); a deletion leaves no trace of its time.
+        """
+        with self._lock:
+            lists = [found for key, found in self._lists.items() if key[0] not in UNFOLLOWED]
+        objects = [found["metadata"] for each in lists for found in each.get("items") or []]
+        stamps = [stamp for metadata in objects for stamp in _stamps(metadata)]
+        return datetime.fromisoformat(max(stamps).replace("Z", "+00:00")) if stamps else None
 
     def forget(self, key: tuple[str, str | None] | None = None) -> None:
         """The next question reads anew: about one list, or without `key` about everything."""
@@ -83,12 +137,32 @@ class Snapshot:
             else:
                 self._lists.pop(key, None)
 
+    def forget_unfollowed(self) -> bool:
+        """The next question about what nobody follows reads anew; whether anything of it had been read."""
+        with self._lock:
+            read = [key for key in self._lists if key[0] in UNFOLLOWED]
+            for key in read:
+                del self._lists[key]
+            return bool(read)
 
-class Recorded:
+
+def _by_name(found: Sequence[Json]) -> Mapping[str, Json]:
+    """The first of each name, where namespaces share one."""
+    return {each["metadata"]["name"]: each for each in reversed(found)}
+
+
+def _stamps(metadata: Json) -> Iterator[str]:
+    """RFC 3339 in UTC, which sorts as text."""
+    yield from (metadata[key] for key in ("creationTimestamp", "deletionTimestamp") if key in metadata)
+    yield from (entry["time"] for entry in metadata.get("managedFields") or [] if "time" in entry)
+
+
+class Recorded(Reading):
     """A recorded state, for judging without a cluster."""
 
-    def __init__(self, *objects: Json) -> None:
-        self._objects = objects
+    def __init__(self, *objects: Json, logs: Mapping[str, str] | None = None) -> None:
+        """`logs`: what a container wrote, by its name."""
+        self._objects, self._logs = objects, logs or {}
 
     def items(self, kind: str, namespace: str | None) -> Sequence[Json]:
         """The recorded objects of a kind."""
@@ -97,3 +171,7 @@ class Recorded:
             for found in self._objects
             if found["kind"] == kind and namespace in (None, found["metadata"].get("namespace"))
         ]
+
+    def log(self, _pod: str, container: str, _run: str, /, **_: bool) -> str:
+        """The recorded log of the container."""
+        return self._logs.get(container, "")

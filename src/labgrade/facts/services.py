@@ -48,6 +48,19 @@ class Service(Fact):
         """`spec.ports`."""
         return self.spec.get("ports") or []
 
+    def entry(self, port: int) -> Json:
+        """Its `spec.ports` entry for a port; empty when it has no such port."""
+        return next((entry for entry in self.ports if int(entry["port"]) == port), {})
+
+    def node_port(self, port: int) -> int:
+        """Where each node listens for one of its ports; 0 where none does."""
+        return int(self.entry(port).get("nodePort", 0))
+
+    @property
+    def external_name(self) -> str:
+        """The host that it is an alias of, in lower case and without a dot at its end; empty when it is no alias."""
+        return str(self.spec.get("externalName", "")).rstrip(".").lower()
+
     @property
     def endpoints(self) -> list[Endpoint]:
         """The addresses behind it, from its EndpointSlices, each once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from labgrade.course.yamlfile import nearest
@@ -11,6 +11,8 @@ from labgrade.model import Check, Lab, Outcome, State
 from labgrade.text import Text
 
 NO_TEXT = Text("", "")
+
+Witness = Callable[[Outcome], Sequence[str]]
 
 
 def selected(lab: Lab, *, only: Sequence[str] = (), disturb: bool = True) -> list[Check]:
@@ -113,10 +115,14 @@ class Scoresheet:
             self._errors.setdefault(check_id, error)
         self._words[check_id] = words
 
-    def close(self, check_id: str, *, asked: Sequence[str] = ()) -> Outcome:
-        """The check's outcome, to be called once after its last phase; `asked`: traffic that it tried, as evidence."""
+    def close(self, check_id: str, *, asked: Sequence[str] = (), witness: Witness = lambda _: ()) -> Outcome:
+        """The check's outcome, to be called once after its last phase.
+
+        `asked`: traffic that it tried, as evidence; `witness`: gives more of it, and is asked about a failure only.
+        """
         outcome = self._outcome(self.check(check_id))
-        outcome = replace(outcome, evidence=tuple(dict.fromkeys((*outcome.evidence, *asked))))
+        more = witness(outcome) if outcome.state == "failed" else ()
+        outcome = replace(outcome, evidence=tuple(dict.fromkeys((*outcome.evidence, *asked, *more))))
         self.outcomes.append(outcome)
         return outcome
 

@@ -22,6 +22,7 @@ from labgrade.grading.outcomes import selected
 from labgrade.model import Check, ClusterInfo, Lab, LabResult, Outcome
 from labgrade.runid import new_run
 from labgrade.text import Text, text
+from labgrade.wholefile import written
 
 LOG = "labgrade.log"
 CLEARED = ("PYTEST", "PYTHON")
@@ -149,8 +150,10 @@ class _Process:
 
 @contextmanager
 def _pytest(order: Order, run: str, log: Path) -> Generator[_Process]:
+    with written(log):
+        words = log.open("wb")
     reading, writing = os.pipe()
-    with log.open("wb") as words, os.fdopen(reading, "rb") as events:
+    with words, os.fdopen(reading, "rb") as events:
         child = subprocess.Popen(
             _command(order, run, writing),
             cwd=order.course.folder,

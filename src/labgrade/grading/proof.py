@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from labgrade.cluster import workspace
+from labgrade.cluster import scoped, workspace
 from labgrade.course import answers
 from labgrade.course.library import Course
 from labgrade.course.rubric import mistakes
 from labgrade.errors import HarnessError, UsageError
 from labgrade.grading import process as gradelab
 from labgrade.grading.process import Order
-from labgrade.kubeconfig import Access
+from labgrade.kubeconfig import read
 from labgrade.model import Lab, LabResult, Mistake
 from labgrade.runid import new_run
 
@@ -35,6 +35,13 @@ class Case:
     def name(self) -> str:
         """As it is printed: starter, solution, or the mistake's name."""
         return self.mistake.name if self.mistake else self.kind
+
+    @property
+    def answer(self) -> answers.Answer:
+        """What is applied before it is graded."""
+        if self.mistake:
+            return answers.mistake(self.lab, self.mistake.name)
+        return answers.starter(self.lab) if self.kind == "starter" else answers.solution(self.lab)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +78,18 @@ def _rank(case: Case, seed: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {case.lab.id} {case.name}".encode()).digest()[:8], "big")
 
 
-def prove(case: Case, course: Course, access: Access, kubeconfig: Path, folder: Path) -> Finding:
-    """Applies and grades the case on a cluster, whose Lease is ours already, in a namespace of its own."""
+def prove(case: Case, course: Course, kubeconfig: Path, folder: Path, *, keeping: Collection[str] = ()) -> Finding:
+    """Applies and grades the case on a cluster, whose Lease is ours already, in a namespace of its own.
+
+    `keeping`: cluster-scoped kinds that are put back afterwards as they were; nobody else may write these meanwhile.
+    """
     namespace = f"{case.lab.namespace}-{new_run()}"
     order = Order(course=course, lab=case.lab, kubeconfig=str(kubeconfig), namespace=namespace, lease_held=True)
     try:
-        with workspace.opened(access, namespace) as place:
+        with workspace.opened(read(kubeconfig), namespace) as place, scoped.kept(place, keeping):
             place.create()
             try:
-                answers.apply(_answer(case), namespace, place.environment)
+                answers.apply(case.answer, namespace, place.environment)
                 results = [gradelab.grade(order, folder / "1")]
                 if case.kind == "solution":
                     results.append(gradelab.grade(order, folder / "2"))
@@ -88,12 +98,6 @@ def prove(case: Case, course: Course, access: Access, kubeconfig: Path, folder: 
     except HarnessError as error:
         return Finding(case, "error", (str(error),), 0.0)
     return judge(case, results)
-
-
-def _answer(case: Case) -> answers.Answer:
-    if case.mistake:
-        return answers.mistake(case.lab, case.mistake.name)
-    return answers.starter(case.lab) if case.kind == "starter" else answers.solution(case.lab)
 
 
 def judge(case: Case, results: list[LabResult]) -> Finding:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from labgrade.cluster.watching import Watching
 from labgrade.facts import Cluster, Snapshot
-from labgrade.grading.settle import on_its_way
+from labgrade.grading.settle import on_its_way, untried
 from labgrade.patience import Alarm, monotonic, until_passes
 
 T = TypeVar("T")
@@ -26,6 +26,13 @@ CONVERGENCE_SECONDS = 3.0
 """What kube-proxy, DNS caches and CNIs get to follow a settled cluster: they emit no API event."""
 
 PROBE_PAUSE_SECONDS = 0.5
+
+UNTOUCHED = timedelta(seconds=10)
+"""What was last changed so long ago has been quiet, and followed, before anybody looked."""
+
+BRIEF_QUIET_SECONDS = 0.3
+BRIEF_CONVERGENCE_SECONDS = 0.6
+"""What untouched objects get all the same, since a deletion leaves no trace: long enough to ask once more."""
 
 
 class Reconciler:
@@ -40,10 +47,14 @@ class Reconciler:
         *,
         now: Callable[[], datetime],
         timeout: float,
+        nodes: bool = False,
     ) -> None:
-        """`timeout`: seconds from the start, and from each disturbance, after which the cluster counts as it is."""
+        """`timeout`: seconds from the start, and from each disturbance, after which the cluster counts as it is.
+
+        `nodes`: whether nodes that join are waited for, too.
+        """
         self._cluster, self._snapshot, self._watching, self._alarm = cluster, snapshot, watching, alarm
-        self._now, self._timeout = now, timeout
+        self._now, self._timeout, self._nodes = now, timeout, nodes
         self.disturbed()
 
     def disturbed(self) -> None:
@@ -54,6 +65,7 @@ class Reconciler:
         self._quiet_since = monotonic()
         self._settled_at: float | None = None
         self._probed = False
+        self._reworded = False
 
     @property
     def settled(self) -> bool:
@@ -82,16 +94,19 @@ class Reconciler:
     def _again(self) -> bool:
         if self._probed:
             return self._again_after_traffic()
-        return not self.settled and self._wait_for_change()
+        # A last look once settled, where the words came from events: those of the quiet moment are the telling ones.
+        return not self.settled and (self._wait_for_change() or self._forget_words())
 
     def _again_after_traffic(self) -> bool:
         while not self.settled and self._wait_for_change():
             pass
-        left = (self._settled_at or 0) + CONVERGENCE_SECONDS - monotonic()
+        window = BRIEF_CONVERGENCE_SECONDS if self._untouched() else CONVERGENCE_SECONDS
+        left = (self._settled_at or 0) + window - monotonic()
         if left <= 0:
             return False
         self._alarm.wait(min(left, PROBE_PAUSE_SECONDS))
         self._apply_changes()
+        self._snapshot.forget_unfollowed()
         return True
 
     def _wait_for_change(self) -> bool:
@@ -103,8 +118,9 @@ class Reconciler:
                 self._quiet_since = monotonic()
                 return True
             left = self._deadline - monotonic()
-            pending = self._pending()
-            quiet = self._quiet_since + QUIET_SECONDS - monotonic()
+            pending = self._pending() or untried(self._cluster, self._now())
+            window = BRIEF_QUIET_SECONDS if self._untouched() else QUIET_SECONDS
+            quiet = self._quiet_since + window - monotonic()
             if left <= 0 or (not pending and quiet <= 0):
                 log.info("settled; still on its way: %s", pending or "nothing")
                 self._settled_at = monotonic()
@@ -112,10 +128,22 @@ class Reconciler:
             # Some of what is on its way ends with time alone (probe delays): look again now and then.
             self._alarm.wait(min(left, 1.0 if pending else max(quiet, 0.0)))
 
+    def _untouched(self) -> bool:
+        changed = self._snapshot.changed_at()
+        return changed is not None and self._now() - changed > UNTOUCHED
+
     def _pending(self) -> list[str]:
-        pending = on_its_way(self._cluster, self._now())
+        pending = on_its_way(self._cluster, self._now(), nodes=self._nodes)
         self._follow()
+        if pending:
+            # What pends in vain is told by events alone, which wake nobody: the next look reads them anew.
+            self._reworded |= self._snapshot.forget_unfollowed()
         return pending
+
+    def _forget_words(self) -> bool:
+        """The next look reads events anew; whether any had been read since the last judgement."""
+        read, self._reworded = self._snapshot.forget_unfollowed() or self._reworded, False
+        return read
 
     def _follow(self) -> None:
         # Quiet is only what was listened to: a list that is new to the watches may have changed since it was read.
@@ -126,4 +154,6 @@ class Reconciler:
         changed = self._watching.changed()
         for key in changed:
             self._snapshot.forget(key)
+        if changed:
+            self._snapshot.forget_unfollowed()
         return bool(changed)

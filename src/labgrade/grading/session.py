@@ -20,16 +20,19 @@ from labgrade.cluster.journal import Journal
 from labgrade.cluster.lease import Lease
 from labgrade.cluster.nodepods import NodePods
 from labgrade.cluster.ours import remove_orphans
+from labgrade.cluster.ownclaims import OwnClaims
 from labgrade.cluster.watching import Watching
 from labgrade.errors import HarnessError, UsageError
 from labgrade.facts import Cluster, Node, Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.grading.reconcile import Reconciler
+from labgrade.grading.witness import witness
 from labgrade.kubeconfig import Access
-from labgrade.model import ClusterInfo, Lab
+from labgrade.model import ClusterInfo, Lab, Outcome
 from labgrade.patience import Alarm
 from labgrade.probe import ProbePod, Prober
 from labgrade.runid import new_run
+from labgrade.wholefile import written
 
 if TYPE_CHECKING:
     from testinfra.host import Host
@@ -57,20 +60,24 @@ class Grading:
         self.lab, self._options = lab, options
         self.run = options.run or new_run()
         self.namespace = options.namespace or lab.namespace
-        self._folder = Path(tempfile.mkdtemp(prefix="labgrade-"))
+        self._folder: Path | None = None
         self._lease: Lease | None = None
-        self._probe_pod: ProbePod | None = None
+        self._probe_pods: dict[str, ProbePod] = {}
         self._node_pods: NodePods | None = None
+        self._own_claims: OwnClaims | None = None
         self._lost: HarnessError | None = None
+        self._gone = False
 
     def open(self) -> ClusterInfo:
         """Connects and makes ready; says which cluster it is.
 
         UsageError where it is not one that may be graded, HarnessError where it cannot be.
         """
-        access = target.resolve(self._options.kubeconfig, self._options.context)
-        self._child_environment(access)
-        self.api = Api(access, self._folder)
+        access = target.resolve(self._options.kubeconfig, self._options.context, self.lab.cluster)
+        with written(Path(tempfile.gettempdir())):
+            self._folder = Path(tempfile.mkdtemp(prefix="labgrade-"))
+            self._child_environment(access, self._folder)
+            self.api = Api(access, self._folder)
         info = self._introduce(access)
         if not self._options.lease_held:
             self._lease = Lease(self.api, self.run)
@@ -82,13 +89,14 @@ class Grading:
 
     def close(self) -> None:
         """Removes what the run made; logs what it could not."""
-        made = (self._probe_pod, self._node_pods)
+        made = (*self._probe_pods.values(), self._node_pods, self._own_claims)
         for action in (*(each.remove for each in made if each), self._release):
             try:
                 action()
             except HarnessError as error:
                 log.warning("not cleared away: %s", error)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -116,6 +124,7 @@ class Grading:
             alarm,
             now=self.api.now,
             timeout=self._options.timeout or self.lab.timeout,
+            nodes=self.lab.cluster is not None,
         )
 
     @cached_property
@@ -123,11 +132,12 @@ class Grading:
         """What asks traffic."""
         return Prober(self.probe_pod, self.reconciler.probing)
 
-    def probe_pod(self) -> ProbePod:
-        """The probe Pod, which begins to start with the first call."""
-        if self._probe_pod is None:
-            self._probe_pod = ProbePod(self.api, self.run)
-        return self._probe_pod
+    def probe_pod(self, node: str = "") -> ProbePod:
+        """The probe Pod on that node, or where the scheduler likes; it begins to start with the first call."""
+        if node not in self._probe_pods:
+            name = f"probe-{len(self._probe_pods)}" if node else "probe"
+            self._probe_pods[node] = ProbePod(self.api, self.run, name=name, pinned_to=node)
+        return self._probe_pods[node]
 
     def node_host(self, node: Node) -> Host:
         """A testinfra host on a kind node."""
@@ -139,9 +149,19 @@ class Grading:
             self._node_pods = NodePods(self.api, self.run)
         return inside.chroot_host(self._node_pods.on(node))
 
+    def own_claims(self) -> OwnClaims:
+        """Claims of ours, to try storage classes with."""
+        if self._own_claims is None:
+            self._own_claims = OwnClaims(self.api, self.run)
+        return self._own_claims
+
     def disturb(self) -> Disturb:
         """The hands of one disturbing check."""
         return Disturb(self.api, self.journal, self.reconciler)
+
+    def witness(self, outcome: Outcome) -> tuple[str, ...]:
+        """What the cluster said of a failure."""
+        return witness(self.cluster, outcome, self.api.now())
 
     def lose(self, error: HarnessError) -> None:
         """The cluster did not answer: the next check asks first whether it is there again."""
@@ -156,14 +176,16 @@ class Grading:
             raise HarnessError("another labgrade took this cluster over while this one slept; run it again")
         if self._lost:
             try:
-                self.api.get("/version")
+                # Patiently the first time; a cluster that has gone for good costs every later check one look.
+                self.api.ping() if self._gone else self.api.get("/version")
             except HarnessError as error:
+                self._gone = True
                 raise HarnessError(f"the cluster is gone: {error}") from error
-            self._lost = None
+            self._lost, self._gone = None, False
 
-    def _child_environment(self, access: Access) -> None:
+    def _child_environment(self, access: Access, folder: Path) -> None:
         """Makes this process's environment the one that kubectl is to have: testinfra hands it on."""
-        environment = kubeconfig.child_environment(kubeconfig.write(access, self._folder), os.environ)
+        environment = kubeconfig.child_environment(kubeconfig.write(access, folder), os.environ)
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)

@@ -6,33 +6,59 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from labgrade.facts import Cluster, DaemonSet, Pod, Workload
-from labgrade.facts.pods import PULL_REASONS
+from labgrade.facts.binding import unbound
+from labgrade.grading.hopeless import hopeless, runs_again
 from labgrade.model import Json
+from labgrade.why.workloads import refused
 
 TERMINATING_GRACE = timedelta(seconds=10)
 """A Pod this long past its grace period is stuck (a finalizer, a lost node), not on its way."""
 
-HOPELESS_CRASHES = 3
-"""From the third crash on, the kubelet waits 40 seconds and more before it tries again."""
+UNTRIED = timedelta(seconds=3)
+"""A container that ends at once is ready, as far as its kubelet knows, for a second or two after each start."""
 
-HOPELESS_PULL = timedelta(seconds=45)
-"""A pull that has failed for this long is retried once in minutes."""
-
-UNKNOWN_IMAGE = ("not found", "notfound", "manifest unknown", "denied", "does not exist", "unauthorized")
-"""What registries say of an image that they do not have, as opposed to one that they could not serve."""
+JOINING = timedelta(seconds=60)
+"""A node this young may still become Ready: its Pod network is on its way."""
 
 
-def on_its_way(cluster: Cluster, now: datetime) -> list[str]:
+def on_its_way(cluster: Cluster, now: datetime, *, nodes: bool = False) -> list[str]:
     """What is going to change by itself, one entry each; empty where nothing is.
 
-    Nothing on its way plus a quiet moment is what "settled" means. `now` is the server's time.
+    Nothing on its way plus a quiet moment is what "settled" means. `now` is the server's time. `nodes` counts those
+    that join, too: only labs about the cluster itself wait for them, since a node's status never rests for long.
     """
-    binding = _claims_being_bound(cluster)
+    binding = _claims_being_bound(cluster, now)
     return [
+        *(_nodes(cluster, now) if nodes else ()),
         *_workloads(cluster),
         *_pods(cluster, now, binding),
         *(f"persistentvolumeclaim/{name}: being bound" for name in sorted(binding)),
     ]
+
+
+def untried(cluster: Cluster, now: datetime) -> list[str]:
+    """Pods that are ready by the mere fact that they have just started: nothing tells yet whether they keep running."""
+    return [
+        f"{pod}: has just started"
+        for pod in cluster.pods()
+        if pod.ready and any(_just_started(pod, status, now) for status in pod.container_statuses)
+    ]
+
+
+def _just_started(pod: Pod, status: Json, now: datetime) -> bool:
+    running = (status.get("state") or {}).get("running") or {}
+    if "startedAt" not in running or "readinessProbe" in pod.spec_of(status["name"]):
+        return False
+    return now < _time(running["startedAt"]) + UNTRIED
+
+
+def _nodes(cluster: Cluster, now: datetime) -> Iterator[str]:
+    """Nodes that join, and the system's Pods that start on them."""
+    for node in cluster.nodes():
+        young = node.created is not None and now < node.created + JOINING
+        if young and (not node.ready or node.not_ready_taints):
+            yield f"{node}: joining"
+    yield from _pods(Cluster(cluster.reading, "kube-system"), now, set())
 
 
 def _workloads(cluster: Cluster) -> Iterator[str]:
@@ -54,12 +80,12 @@ def _workloads(cluster: Cluster) -> Iterator[str]:
 def _pods_to_come(workload: Workload) -> bool:
     """Whether its controller is about to create or remove Pods. A rollout as such is told by its ReplicaSets."""
     if isinstance(workload, DaemonSet):
-        return int(workload.status.get("currentNumberScheduled", 0)) < workload.replicas
+        return int(workload.status.get("currentNumberScheduled", 0)) < workload.replicas and not refused(workload)
     if workload.kind == "Deployment" or workload.condition("ReplicaFailure").get("status") == "True":
         return False
     there = int(workload.status.get("replicas", 0))
     if workload.kind == "StatefulSet" and there < workload.replicas:
-        return _next_ordinal_may_start(workload)
+        return _next_ordinal_may_start(workload) and not refused(workload)
     return there != workload.replicas
 
 
@@ -86,13 +112,17 @@ def _pod_moves(cluster: Cluster, pod: Pod, now: datetime, binding: set[str]) -> 
         # No node is going to join: once the scheduler has refused, only a claim that gets bound changes a Pod's lot.
         refused = scheduled.get("reason") == "Unschedulable"
         waits = not refused or binding & set(pod.claims.values()) or _just_bound(cluster, pod)
-        return "being scheduled" if waits else ""
+        return "being scheduled" if waits and not _waits_in_vain(cluster, pod, binding) else ""
     statuses = pod.container_statuses
     if not statuses:
         return "starting"
     moving = [reason for status in statuses if (reason := _container_moves(pod, status, now))]
-    hopeless = any(_hopeless(pod, status, now) for status in statuses)
-    return "" if hopeless or not moving else moving[0]
+    return "" if not moving or hopeless(cluster, pod, now) else moving[0]
+
+
+def _waits_in_vain(cluster: Cluster, pod: Pod, binding: set[str]) -> bool:
+    """Whether a claim of its will not be bound: for some of these the scheduler waits minutes before it says so."""
+    return any(cluster.claim(name).phase == "Pending" for name in set(pod.claims.values()) - binding)
 
 
 def _just_bound(cluster: Cluster, pod: Pod) -> bool:
@@ -103,8 +133,11 @@ def _just_bound(cluster: Cluster, pod: Pod) -> bool:
 
 def _gone_by(pod: Pod) -> datetime:
     """The API server sets deletionTimestamp to when the grace period will be over."""
-    over = datetime.fromisoformat(pod.metadata["deletionTimestamp"].replace("Z", "+00:00"))
-    return over + TERMINATING_GRACE
+    return _time(pod.metadata["deletionTimestamp"]) + TERMINATING_GRACE
+
+
+def _time(stamp: str) -> datetime:
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
 
 
 def _container_moves(pod: Pod, status: Json, now: datetime) -> str:
@@ -112,19 +145,10 @@ def _container_moves(pod: Pod, status: Json, now: datetime) -> str:
     if "waiting" in state:
         return str(state["waiting"].get("reason", "waiting"))
     if "running" in state and not status.get("ready"):
-        started = datetime.fromisoformat(state["running"]["startedAt"].replace("Z", "+00:00"))
+        started = _time(state["running"]["startedAt"])
         allowed = _probe_seconds(pod.containers.get(status["name"], {}))
         return "inside its probe delays" if now < started + timedelta(seconds=allowed) else ""
-    return "ended, and about to run again" if _runs_again(pod, status) else ""
-
-
-def _runs_again(pod: Pod, status: Json) -> bool:
-    """Whether a container that has just ended will be started again; an init container that ended well is ready."""
-    ended = (status.get("state") or {}).get("terminated")
-    if not ended or status.get("ready"):
-        return False
-    policy = pod.spec.get("restartPolicy", "Always")
-    return policy == "Always" or (policy == "OnFailure" and ended.get("exitCode") != 0)
+    return "ended, and about to run again" if runs_again(pod, status) else ""
 
 
 def _probe_seconds(container: Json) -> float:
@@ -138,30 +162,7 @@ def _probe_seconds(container: Json) -> float:
     )
 
 
-def _hopeless(pod: Pod, status: Json, now: datetime) -> bool:
-    """Whether a container waits for something that will not come while we look."""
-    waiting = (status.get("state") or {}).get("waiting") or {}
-    reason, message = waiting.get("reason", ""), waiting.get("message", "").lower()
-    if reason in {"InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}:
-        return True
-    if reason in PULL_REASONS:
-        old = pod.created is not None and now > pod.created + HOPELESS_PULL
-        return old or any(words in message for words in UNKNOWN_IMAGE)
-    crashed = reason == "CrashLoopBackOff" or _runs_again(pod, status)
-    return crashed and status.get("restartCount", 0) >= HOPELESS_CRASHES
-
-
-def _claims_being_bound(cluster: Cluster) -> set[str]:
-    """Names of the claims that a provisioner may bind: their class exists, and a consumer where it waits for one."""
-    claims = [claim for claim in cluster.claims() if claim.phase == "Pending"]
-    if not claims:
-        return set()
-    used = {name for pod in cluster.pods() for name in pod.claims.values()}
-    classes = {found.name: found for found in cluster.storage_classes()}
-    default = next((found for found in classes.values() if found.default), None)
-    binding: set[str] = set()
-    for claim in claims:
-        wanted = default if claim.storage_class is None else classes.get(claim.storage_class)
-        if wanted is not None and (claim.name in used or not wanted.waits_for_consumer):
-            binding.add(claim.name)
-    return binding
+def _claims_being_bound(cluster: Cluster, now: datetime) -> set[str]:
+    """Names of the claims that may still get a volume."""
+    why = {claim.name: unbound(cluster, claim) for claim in cluster.claims()}
+    return {name for name, found in why.items() if found and now < found.until}

@@ -1,7 +1,7 @@
 """Traffic, tried for real: questions, the Pod that asks them, and verdicts that tell silence from refusal."""
 
 from labgrade.probe.answer import Answer, Question, Verdict, dns, http, tcp
-from labgrade.probe.pod import ProbePod
+from labgrade.probe.pod import PORT, ProbePod
 from labgrade.probe.prober import Prober
 
-__all__ = ["Answer", "ProbePod", "Prober", "Question", "Verdict", "dns", "http", "tcp"]
+__all__ = ["PORT", "Answer", "ProbePod", "Prober", "Question", "Verdict", "dns", "http", "tcp"]

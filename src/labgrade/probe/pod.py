@@ -1,4 +1,4 @@
-"""The grader's own Pod, from which traffic is tried: one a run, in a namespace of the run's own."""
+"""The grader's own Pods, from which traffic is tried, in a namespace of the run's own."""
 
 from __future__ import annotations
 
@@ -9,22 +9,39 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
-from labgrade.cluster.api import Api
+from labgrade.cluster.api import Api, ApiError
 from labgrade.cluster.ours import create_namespace, create_pod, labels
 from labgrade.errors import HarnessError
 from labgrade.facts import Pod, Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
-from labgrade.patience import until
+from labgrade.patience import pause, until
 from labgrade.probe import agent
 from labgrade.probe.answer import ATTEMPT_SECONDS, Answer, Question
 from labgrade.probe.image import tag
+from labgrade.why import why
 
 START_SECONDS = 60.0
 TRIES = 3
 """How often questions without an answer are asked again before they end in `error`."""
 
-NAME, CONTAINER = "probe", "probe"
+AGAIN_SECONDS = 0.5
+"""Before questions that found no Pod to answer them are asked again."""
+
+CONTAINER = "probe"
+
+PORT = 8080
+"""Where a probe Pod listens, so that another one can ask it."""
+
+LISTEN = f"""\
+import socket
+both = socket.has_dualstack_ipv6()
+family = socket.AF_INET6 if both else socket.AF_INET
+server = socket.create_server(("", {PORT}), family=family, dualstack_ipv6=both)
+while True:
+    server.accept()[0].close()
+"""
+
 RESTRICTED: Json = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -37,21 +54,33 @@ RESTRICTED: Json = {
 class ProbePod:
     """Starts in the background at once; the first question waits for it, at most START_SECONDS."""
 
-    def __init__(self, api: Api, run: str) -> None:
-        self._api, self._run, self.namespace = api, run, f"labgrade-{run}"
+    def __init__(self, api: Api, run: str, *, name: str = "probe", pinned_to: str = "") -> None:
+        """`pinned_to`: the node on which it runs, past the scheduler; else the scheduler chooses."""
+        self._api, self._run, self._name, self._pinned_to = api, run, name, pinned_to
+        self.namespace = f"labgrade-{run}"
         self._failure: HarnessError | None = None
-        self._ip, self._wanted = "", True
+        self._ip, self._node, self._wanted = "", "", True
         self._starting = threading.Thread(target=self._start, daemon=True)
         self._starting.start()
+
+    @property
+    def ip(self) -> str:
+        """Its address; HarnessError where it cannot run."""
+        self._started()
+        return self._ip
+
+    @property
+    def node(self) -> str:
+        """Name of the node that it runs on; HarnessError where it cannot run."""
+        self._started()
+        return self._node
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """The answers, in order, all asked at once in one exec.
 
         HarnessError where the Pod cannot run, or where a question stays without a sound answer.
         """
-        self._starting.join()
-        if self._failure:
-            raise self._failure
+        self._started()
         answers: dict[int, Answer] = {}
         problem = ""
         for _ in range(TRIES):
@@ -60,6 +89,7 @@ class ProbePod:
                 found = self._ask_once([questions[index] for index in left])
             except HarnessError as error:
                 problem = str(error)
+                pause(AGAIN_SECONDS)
                 continue
             answers |= {left[n]: answer for n, answer in found.items() if answer.verdict != "inconclusive"}
             if len(answers) == len(questions):
@@ -74,14 +104,14 @@ class ProbePod:
         self._starting.join()
         # Sooner gone than with the namespace; where that fails, the namespace takes it along.
         with suppress(HarnessError):
-            self._api.delete(RESOURCES["Pod"].path(self.namespace, NAME), grace_seconds=0)
+            self._api.delete(RESOURCES["Pod"].path(self.namespace, self._name), grace_seconds=0)
         self._api.delete(RESOURCES["Namespace"].path(name=self.namespace))
 
     def _ask_once(self, questions: Sequence[Question]) -> dict[int, Answer]:
         nonce = secrets.token_hex(8)
         command = ["python3", "-IS", "-c", inspect.getsource(agent), json.dumps([q.data for q in questions]), nonce]
         seconds = 20 + 2 * ATTEMPT_SECONDS + 0.05 * len(questions)
-        done = self._api.exec(self.namespace, NAME, CONTAINER, command, seconds=seconds)
+        done = self._api.exec(self.namespace, self._name, CONTAINER, command, seconds=seconds)
         lines = done.stdout.splitlines()
         if done.code or not lines or lines[-1] != nonce:
             raise HarnessError(f"the probe ended early (exit code {done.code}): {done.stderr.strip()[-300:]}")
@@ -92,7 +122,7 @@ class ProbePod:
     def _answer(self, question: Question, data: Json) -> Answer:
         return Answer(
             question=question.words,
-            source=f"pod/{NAME} {self._ip}",
+            source=f"pod/{self._name} {self._ip}",
             verdict=data["verdict"],
             seconds=data["seconds"],
             status=data.get("status", 0),
@@ -101,23 +131,32 @@ class ProbePod:
             detail=data.get("detail", ""),
         )
 
+    def _started(self) -> None:
+        self._starting.join()
+        if self._failure:
+            raise self._failure
+
     def _start(self) -> None:
         try:
             self._create()
             pod = until(self._settled_pod, seconds=START_SECONDS, every=0.2) or self._pod()
             if not pod.ready:
                 raise HarnessError(_why_not(pod))
-            self._ip = pod.ip
+            self._ip, self._node = pod.ip, pod.node
         except HarnessError as error:
             self._failure = HarnessError(f"the probe could not start: {error}")
 
     def _create(self) -> None:
-        create_namespace(self._api, self.namespace, self._run, level="restricted")
+        try:
+            create_namespace(self._api, self.namespace, self._run, level="restricted")
+        except ApiError as error:
+            if error.status != 409:  # another Pod of the run made it
+                raise
         container = {
             "name": CONTAINER,
             "image": tag(),
             "imagePullPolicy": "IfNotPresent",
-            "command": ["python3", "-c", "import signal; signal.pause()"],
+            "command": ["python3", "-c", LISTEN],
             "securityContext": RESTRICTED,
         }
         spec: Json = {
@@ -126,16 +165,18 @@ class ProbePod:
             "terminationGracePeriodSeconds": 0,
             "containers": [container],
         }
+        if self._pinned_to:
+            spec |= {"nodeName": self._pinned_to, "tolerations": [{"operator": "Exists"}]}
         body = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": NAME, "labels": labels(self._run)},
+            "metadata": {"name": self._name, "labels": labels(self._run)},
             "spec": spec,
         }
         create_pod(self._api, self.namespace, body)
 
     def _pod(self) -> Pod:
-        return Pod(Snapshot(self._api), self.namespace, NAME)
+        return Pod(Snapshot(self._api), self.namespace, self._name)
 
     def _settled_pod(self) -> Pod | None:
         """The Pod, once it is ready or will not be, or nobody wants it any more."""
@@ -145,7 +186,7 @@ class ProbePod:
 
 
 def _why_not(pod: Pod) -> str:
-    if pod.trouble:
-        return pod.trouble.en
+    if cause := why(pod):
+        return cause.en
     waiting = [(status.get("state") or {}).get("waiting", {}).get("reason", "") for status in pod.container_statuses]
     return f"its image {tag()} did not run within {START_SECONDS:.0f} s ({', '.join(waiting) or 'no node took it'})"

@@ -14,7 +14,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """A cluster to make: one control plane and two workers."""
+    """A cluster to make: one control plane and two workers, or what a configuration says."""
 
     name: str
     kubeconfig: Path
@@ -23,6 +23,8 @@ class ClusterSpec:
     """Put onto every node, each `name:tag@sha256:…`."""
     users: bool = False
     """Also into the user's own kubeconfig, as its current context, for kubectl."""
+    config: Path | None = None
+    """A configuration of the provider's own to make it from; UsageError where the provider does not take it."""
 
 
 class Provider(Protocol):
@@ -33,7 +35,11 @@ class Provider(Protocol):
         ...
 
     def start(self, spec: ClusterSpec, say: Say) -> None:
-        """Makes the cluster, or starts it again, and waits until its nodes are Ready; HarnessError otherwise."""
+        """Makes the cluster, or starts it again, and waits until its nodes are Ready; HarnessError otherwise.
+
+        Without a Pod network, which a configuration may leave to its author, nodes cannot be Ready: then until all
+        have joined.
+        """
         ...
 
     def stop(self, name: str) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from labgrade import engine
 from labgrade.engine import Engine
-from labgrade.errors import HarnessError
+from labgrade.errors import HarnessError, UsageError
+from labgrade.model import Json
 from labgrade.patience import until
-from labgrade.providers import loading
+from labgrade.providers import clusterfile, loading
 from labgrade.run import output
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def exists(name: str) -> bool:
 def start(spec: ClusterSpec, say: Say) -> None:
     """Creates the cluster, or starts its stopped nodes, loads the images, and waits until all of it is Ready."""
     found = engine.find()
+    config = clusterfile.merged(clusterfile.read(spec.config) if spec.config else clusterfile.PRACTICE, found)
     if exists(spec.name):
         say(f"cluster {spec.name} is there already: starting its nodes")
         nodes = output(["kind", "get", "nodes", "--name", spec.name], found.environment, seconds=SHORT_SECONDS).split()
@@ -39,12 +41,16 @@ def start(spec: ClusterSpec, say: Say) -> None:
         _keep_kubeconfig(spec, found)
     else:
         try:
-            _create_with_images(spec, found, say)
+            _create_with_images(spec, found, config, say)
         except BaseException:
             stop(spec.name)  # also after Ctrl-C: half a cluster is of no use, and in the way of the next try
             raise
-    say("waiting until nodes and system Pods are Ready")
-    _wait(spec, found)
+    if clusterfile.has_network(config):
+        say("waiting until nodes and system Pods are Ready")
+        _wait(spec, found)
+    else:
+        say("waiting until all nodes have joined; without a Pod network they will not be Ready")
+        _wait_for_nodes(spec, found, len(clusterfile.roles(config)))
 
 
 def stop(name: str) -> None:
@@ -57,36 +63,29 @@ def collect_logs(name: str, into: Path) -> None:
     output(["kind", "export", "logs", "--name", name, str(into)], engine.find().environment, seconds=SHORT_SECONDS * 2)
 
 
-def configuration(found: Engine) -> dict[str, Any]:
-    """The kind configuration of a practice cluster on this engine."""
-    return {
-        "kind": "Cluster",
-        "apiVersion": "kind.x-k8s.io/v1alpha4",
-        "nodes": [{"role": "control-plane"}, {"role": "worker"}, {"role": "worker"}],
-        "kubeadmConfigPatches": list(found.kubeadm_patches),
-    }
-
-
-def _create_with_images(spec: ClusterSpec, found: Engine, say: Say) -> None:
+def _create_with_images(spec: ClusterSpec, found: Engine, config: Json, say: Say) -> None:
     """Fetches what the node image lacks while the cluster is being created."""
     wanted = [image for image in spec.images if image.partition("@")[0] not in found.images]
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
         archives = [pool.submit(loading.fetch, image, Path(folder), found) for image in wanted]
-        say(f"creating the kind cluster {spec.name}: one control plane, two workers (about a minute)")
-        _create(spec, found)
+        say(f"creating the kind cluster {spec.name}: {', '.join(clusterfile.roles(config))} (about a minute)")
+        _create(spec, found, config)
         for image, archive in zip(wanted, archives, strict=True):
             say(f"loading {image.partition('@')[0]} onto the nodes")
             loading.load(archive.result(), spec.name, found)
 
 
-def _create(spec: ClusterSpec, found: Engine) -> None:
+def _create(spec: ClusterSpec, found: Engine, config: Json) -> None:
     command = ["kind", "create", "cluster", "--name", spec.name, "--config", "-"]
-    if found.node_image:
-        command += ["--image", found.node_image]
     spec.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     if not spec.users:
         command += ["--kubeconfig", str(spec.kubeconfig)]
-    output(command, found.environment, seconds=CREATE_SECONDS, stdin=yaml.safe_dump(configuration(found)))
+    try:
+        output(command, found.environment, seconds=CREATE_SECONDS, stdin=yaml.safe_dump(config))
+    except HarnessError as error:
+        if spec.config and clusterfile.REFUSED.search(str(error)):
+            raise UsageError(f"{spec.config}: {error}") from error
+        raise
     _keep_kubeconfig(spec, found)
 
 
@@ -107,6 +106,19 @@ def _wait(spec: ClusterSpec, found: Engine) -> None:
     )
     for wait in waits:
         output(["kubectl", *wait, f"--timeout={READY_SECONDS}s"], environment, seconds=READY_SECONDS + 10)
+
+
+def _wait_for_nodes(spec: ClusterSpec, found: Engine, count: int) -> None:
+    environment = found.environment | {"KUBECONFIG": str(spec.kubeconfig)}
+
+    def joined() -> bool:
+        if not _answers(environment):
+            return False
+        words = output(["kubectl", "get", "nodes", "-o", "name"], environment, seconds=SHORT_SECONDS)
+        return len(words.split()) >= count
+
+    if not until(joined, seconds=READY_SECONDS, every=1.0):
+        raise HarnessError(f"of the {count} nodes of cluster {spec.name}, not all have joined in {READY_SECONDS} s")
 
 
 def _answers(environment: dict[str, str]) -> bool:

@@ -1,0 +1,2 @@
+worker=$(kubectl get nodes --selector=topology.kubernetes.io/zone=zone-b --output=name)
+kubectl cordon "$worker"

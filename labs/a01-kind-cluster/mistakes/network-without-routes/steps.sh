@@ -1,0 +1,1 @@
+kubectl wait --for=condition=Ready nodes --all --timeout=90s
