@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def listening(api: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setattr(watching, "BROKEN_SECONDS", 0.02)
     server.put("Deployment", "web", "lab", spec={"replicas": 1})
     server.put("Node", "worker", spec={"podCIDR": "10.0.0.0/24"}, status={"conditions": []})
-    found = Changes(api, "lab")
+    found = Changes(lambda: api, "lab")
     found.listen()
     return found
 
@@ -95,3 +96,19 @@ def test_a_cluster_that_goes_away_is_waited_for(listening: Changes, server: ApiS
     server.cut_watches()
     later(lambda: server.put("Service", "web", "lab", spec={}), 0.3)
     assert seconds_waited(listening) > 0.2
+
+
+def test_a_cluster_made_anew_is_found_where_it_is_now(
+    server: ApiServer, api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address is another one, and the kubeconfig tells."""
+    monkeypatch.setattr(changes, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(changes, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "BROKEN_SECONDS", 0.02)
+    with ApiServer() as anew:
+        anew.put("Deployment", "web", "lab", spec={"replicas": 1})
+        ways = iter([api, Api(anew.access, tmp_path)])
+        found = Changes(lambda: next(ways), "lab")
+        found.listen()
+        later(server.stop)
+        assert seconds_waited(found) < 20

@@ -139,7 +139,11 @@ READY = running(60, ready=True)
 SLOW_START = {"readinessProbe": {"initialDelaySeconds": 20, "periodSeconds": 5, "failureThreshold": 2}}
 ORDERED = owned_by("StatefulSet")
 
+SERVING = pod(READY, phase="Running", metadata=owned_by("ReplicaSet"))
+
 MOVING = {
+    "a Pod that its replicaset has not missed yet": [workload("ReplicaSet", asked=1, there=1)],
+    "a Pod that its statefulset has not missed yet": [workload("StatefulSet", asked=1, there=1)],
     "generation not observed": [workload("Deployment", seen=1)],
     "replicaset to grow": [workload("ReplicaSet", asked=3, there=1)],
     "replicaset to shrink": [workload("ReplicaSet", asked=0, there=1)],
@@ -210,10 +214,11 @@ MOVING = {
 
 SETTLED = {
     "nothing at all": [],
-    "all as asked": [workload("Deployment"), workload("ReplicaSet"), pod(READY, phase="Running")],
+    "all as asked": [workload("Deployment"), workload("ReplicaSet", asked=1, there=1), SERVING],
     "deployment without a replicaset's failure": [workload("Deployment", asked=3, there=0)],
     "quota": [
         workload("ReplicaSet", asked=3, there=1, conditions=[{"type": "ReplicaFailure", "status": "True"}]),
+        SERVING,
     ],
     "daemonset everywhere": [daemonset(asked=3, there=3)],
     "statefulset in order, stuck at the first": [
@@ -225,7 +230,8 @@ SETTLED = {
         pod(running(300), phase="Running", metadata=ORDERED),
     ],
     "ready for long enough": [
-        workload("ReplicaSet", spec={"minReadySeconds": 30}, readyReplicas=3, availableReplicas=3)
+        workload("ReplicaSet", asked=1, there=1, spec={"minReadySeconds": 30}, readyReplicas=1, availableReplicas=1),
+        SERVING,
     ],
     "no node fits": [pod(scheduled={"status": "False", "reason": "Unschedulable", "message": "3 Insufficient cpu"})],
     "image name that is none": [pod(waiting("InvalidImageName"))],

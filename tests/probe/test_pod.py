@@ -222,9 +222,10 @@ def test_a_prober_waits_for_objects_first(probe: ProbePod, server: ApiServer) ->
 def test_a_prober_on_a_node(api: Api, server: ApiServer) -> None:
     """It asks from a Pod on that very node, whatever its taints; its evidence joins the others'."""
     Agent(server, whole(answer(0, "connected")))
-    names = {"": "probe", "two": "probe-1"}
-    pods = {node: ProbePod(api, "run1", name=name, pinned_to=node) for node, name in names.items()}
+    pods = {"": ProbePod(api, "run1")}
     prober = Prober(pods.__getitem__, lambda: None)
+    assert prober.ip == "127.0.0.1"
+    pods["two"] = ProbePod(api, "run1", name="probe-1", pinned_to="two")
     there = prober.on(Node(Recorded(), None, "two"))
     assert there.tcp(prober.ip, PORT).source == "pod/probe-1 127.0.0.1"
     assert prober.asked == there.asked

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from labgrade.cluster.api import Api
 from labgrade.cluster.watching import Watching
-from labgrade.errors import HarnessError
+from labgrade.errors import HarnessError, UsageError
 from labgrade.facts.reading import RESOURCES, UNFOLLOWED, Snapshot
 from labgrade.kubeconfig import Access
 from labgrade.model import Json
@@ -28,10 +28,13 @@ AGAIN_SECONDS = 2.0
 
 
 @contextmanager
-def followed(access: Access, namespace: str) -> Generator[Changes]:
-    """Changes from now on; HarnessError where the cluster does not answer."""
+def followed(reach: Callable[[], Access], namespace: str) -> Generator[Changes]:
+    """Changes from now on; HarnessError where the cluster does not answer.
+
+    `reach` says how to reach it, each time that it has been away: made anew, it has another address.
+    """
     with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
-        changes = Changes(Api(access, Path(folder)), namespace)
+        changes = Changes(lambda: Api(reach(), Path(folder)), namespace)
         changes.listen()
         yield changes
 
@@ -39,10 +42,14 @@ def followed(access: Access, namespace: str) -> Generator[Changes]:
 class Changes:
     """Changes to a lab's namespace, and to what all namespaces share, from `listen` on."""
 
-    def __init__(self, api: Api, namespace: str) -> None:
-        self._namespace, self._alarm = namespace, Alarm()
-        self._snapshot, self._watching = Snapshot(api), Watching(api, self._alarm)
+    def __init__(self, connect: Callable[[], Api], namespace: str) -> None:
+        self._connect, self._namespace, self._alarm = connect, namespace, Alarm()
         self._seen: list[object] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        api = self._connect()
+        self._snapshot, self._watching = Snapshot(api), Watching(api, self._alarm)
 
     def listen(self) -> None:
         """From here on no change is missed; HarnessError where the cluster does not answer."""
@@ -54,7 +61,7 @@ class Changes:
     def wait(self) -> None:
         """Returns once something has changed, and the change is complete; listens on.
 
-        HarnessError where the cluster has been away for AWAY_SECONDS.
+        HarnessError or UsageError where the cluster has been away for AWAY_SECONDS.
         """
         before = self._seen
         while self._seen == before:  # a watch that ran out has rung, too
@@ -67,12 +74,14 @@ class Changes:
         return self._snapshot.items(kind, self._namespace if RESOURCES[kind].namespaced else None)
 
     def _come_back(self) -> None:
-        failures: list[HarnessError] = []
+        failures: list[HarnessError | UsageError] = []
 
         def listens() -> bool:
             try:
+                if failures:
+                    self._begin()
                 self.listen()
-            except HarnessError as error:
+            except (HarnessError, UsageError) as error:
                 failures.append(error)
                 return False
             return True

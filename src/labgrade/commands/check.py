@@ -21,6 +21,7 @@ from labgrade.commands.options import (
 from labgrade.errors import HarnessError, UsageError
 from labgrade.grading.outcomes import selected
 from labgrade.grading.process import Interrupted, Order, grade
+from labgrade.kubeconfig import Access
 from labgrade.model import Check, Lab, LabResult, Outcome
 from labgrade.terminal import line, look, summary
 from labgrade.text import Language, Text, harmless
@@ -99,15 +100,17 @@ def _watch(order: Order, folder: Path, screen: _Screen, args: argparse.Namespace
     """Grades, and grades again on every change, until everything that can be seen is earned."""
     from labgrade.cluster import changes  # the client library costs time that a single check has better uses for
 
-    access = target.resolve(order.kubeconfig, order.context)
+    def reach() -> Access:
+        return target.resolve(order.kubeconfig, order.context, order.lab.cluster)
+
     chosen = selected(order.lab, only=order.only, disturb=order.disturb)
-    with changes.followed(access, order.namespace or order.lab.namespace) as follow:
+    with changes.followed(reach, order.namespace or order.lab.namespace) as follow:
         while True:
             screen.afresh()
             screen.announce(chosen)
             try:
                 code = _grade(order, folder, screen, args)
-            except HarnessError as error:
+            except (HarnessError, UsageError) as error:
                 print(f"labgrade: {harmless(str(error))}", file=sys.stderr)
             else:
                 if code == INTERRUPTED:

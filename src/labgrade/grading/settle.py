@@ -73,6 +73,8 @@ def _workloads(cluster: Cluster) -> Iterator[str]:
             yield f"{workload}: its controller has not seen generation {workload.generation} yet"
         elif _pods_to_come(workload):
             yield f"{workload}: Pods to come"
+        elif _miscounted(workload):
+            yield f"{workload}: its controller has not counted its Pods yet"
         elif workload.spec.get("minReadySeconds") and workload.ready > int(workload.status.get("availableReplicas", 0)):
             yield f"{workload}: Pods not ready for long enough yet"
 
@@ -87,6 +89,14 @@ def _pods_to_come(workload: Workload) -> bool:
     if workload.kind == "StatefulSet" and there < workload.replicas:
         return _next_ordinal_may_start(workload) and not refused(workload)
     return there != workload.replicas
+
+
+def _miscounted(workload: Workload) -> bool:
+    """Whether its controller says more Pods than there are: it is busy, or away, as after the API server's restart."""
+    if workload.kind not in {"ReplicaSet", "StatefulSet"}:
+        return False
+    there = workload.pods if workload.kind == "ReplicaSet" else workload.owned(Pod)
+    return int(workload.status.get("replicas", 0)) > len(there)
 
 
 def _next_ordinal_may_start(workload: Workload) -> bool:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
-from labgrade.cluster.api import Api, ApiError
+from labgrade.cluster.api import Api
 from labgrade.cluster.ours import create_namespace, create_pod, labels
 from labgrade.errors import HarnessError
 from labgrade.facts import Pod, Snapshot
@@ -147,11 +147,7 @@ class ProbePod:
             self._failure = HarnessError(f"the probe could not start: {error}")
 
     def _create(self) -> None:
-        try:
-            create_namespace(self._api, self.namespace, self._run, level="restricted")
-        except ApiError as error:
-            if error.status != 409:  # another Pod of the run made it
-                raise
+        create_namespace(self._api, self.namespace, self._run, level="restricted")
         container = {
             "name": CONTAINER,
             "image": tag(),
