@@ -70,7 +70,8 @@ def line(
     lines = [_headline(outcome, language, width)]
     for label, words in _details(outcome, language, titles or {}):
         start = INDENT + label.ljust(_label_width(language)) + INDENT if label else INDENT
-        lines += wrapped(words, start, width)
+        # A command is there to be copied: the terminal may break it, a newline of ours would run it by half.
+        lines += wrapped(words, start, LONGEST if label == wording.TRY[language] else width)
     lines[0] = painted(lines[0], _colour(outcome), colour=colour)
     return shown("\n".join(lines), encoding)
 
