@@ -50,8 +50,8 @@ def measure(ground: Ground) -> list[Figure]:
         Figure(
             f"a check beside {PODS} Pods, of its time without them", aside.seconds / empty.seconds, "×", 1.5, detail
         ),
-        Figure(f"a check among {PODS} Pods, of its time without them", crowded.seconds / empty.seconds, "×", 6),
-        Figure(f"a check among {PODS} Pods, of its memory without them", crowded.megabytes / empty.megabytes, "×", 6),
+        Figure(f"a check among {PODS} Pods, of its time without them", crowded.seconds / empty.seconds, "×", 4),
+        Figure(f"a check among {PODS} Pods, of its memory without them", crowded.megabytes / empty.megabytes, "×", 2),
     ]
 
 

@@ -30,11 +30,10 @@ SECONDS = 150
 """What a check may take with every third request going wrong, on a busy machine; without faults it takes five."""
 
 KINDS: tuple[tuple[int | str, ...], ...] = (
-    (429, 500, 503),
-    ("close", "reset", "half", "garbage", "lost"),
-    ("delay", "cut"),
+    (429, 500, 503, "garbage", "delay"),
+    ("close", "reset", "half", "lost", "cut"),
 )
-"""Faults that are alike are met together."""
+"""What the server says and what the network does: they are met together."""
 
 KILL = "for each in /proc/[0-9]*; do [ $(cat $each/comm) = kube-apiserver ] && kill -9 ${each#/proc/}; done; true"
 
