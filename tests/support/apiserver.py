@@ -371,14 +371,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._status(409, "Conflict", f"Operation cannot be fulfilled on {plural}: it is another one now")
         elif self.command == "DELETE":
             api.drop(root, plural, key)
-            self._json(200, {"status": "Success"})
             api.react("DELETE", plural, found)
+            self._json(200, {"status": "Success"})
         else:
             kept = {key: found["metadata"][key] for key in ("name", "namespace", "uid") if key in found["metadata"]}
             put = {**body, "metadata": {**body.get("metadata", {}), **kept}}
             changed = put if self.command == "PUT" else _merged(found, body)
-            self._json(200, api.store(root, plural, changed, "MODIFIED"))
+            stored = api.store(root, plural, changed, "MODIFIED")
             api.react(self.command, plural, changed)
+            self._json(200, stored)
 
     def _create(self, match: re.Match[str], body: Json) -> None:
         api, name = self.api, body["metadata"]["name"]
