@@ -18,7 +18,7 @@ from labgrade.errors import HarnessError
 from labgrade.facts import Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.kubeconfig import Access
-from labgrade.patience import TRANSPORT_TRIES, monotonic
+from labgrade.patience import TRANSPORT_TRIES, every, monotonic
 from tests.support.apiserver import PEM, ApiServer
 
 PODS = RESOURCES["Pod"].path("lab")
@@ -218,9 +218,10 @@ def test_a_watch_brings_changes_as_they_come(api: Api, server: ApiServer) -> Non
 def test_a_cut_watch_says_so(api: Api, server: ApiServer) -> None:
     """A stream that breaks off is not mistaken for one that ended quietly."""
     events = api.watch(PODS, "1", seconds=5)
-    threading.Timer(0.05, server.cut_watches).start()
+    stop = every(0.05, server.cut_watches)
     with pytest.raises(Unreachable, match="broke off"):
         next(events)
+    stop()
 
 
 @pytest.mark.parametrize("status", [403, 410, 429, 500])
