@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from benchmarks import disturbing, making, many_pods, states, verdicts
 from benchmarks.ground import Ground, ground
 from benchmarks.timing import Figure
 
-FIGURES: dict[str, Callable[[Ground], list[Figure]]] = {
+FIGURES: dict[str, Callable[[Ground], Iterable[Figure]]] = {
     "states": states.measure,
     "verdicts": verdicts.measure,
     "disturbing": disturbing.measure,

@@ -188,7 +188,7 @@ def interrupt_all() -> None:
 def _command(order: Order, run: str, events: int) -> list[str]:
     root = order.course.folder
     command = [sys.executable, "-P", "-m", "pytest", f"--rootdir={root}", "-c", str(root / "pyproject.toml")]
-    command += ["-p", "labgrade.plugin", "-p", "no:cacheprovider", "-q", "-rA", "--color=no"]
+    command += ["-p", "labgrade.plugin", "-p", "no:cacheprovider", "-q", "-rA", "--color=no", "--log-cli-level=INFO"]
     command += [f"--labgrade-events={events}", f"--labgrade-run={run}"]
     options = {
         "kubeconfig": order.kubeconfig,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import secrets
 import threading
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from labgrade.errors import HarnessError
 from labgrade.facts import Pod, Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
-from labgrade.patience import pause, until
+from labgrade.patience import monotonic, pause, until
 from labgrade.probe import agent
 from labgrade.probe.answer import ATTEMPT_SECONDS, Answer, Question
 from labgrade.probe.image import tag
@@ -49,6 +50,9 @@ RESTRICTED: Json = {
     "runAsUser": 65532,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+
+
+log = logging.getLogger(__name__)
 
 
 class ProbePod:
@@ -132,14 +136,17 @@ class ProbePod:
         )
 
     def _started(self) -> None:
-        self._starting.join()
+        if self._starting.is_alive():
+            began = monotonic()
+            self._starting.join()
+            log.info("waited %.2f s for pod/%s to start", monotonic() - began, self._name)
         if self._failure:
             raise self._failure
 
     def _start(self) -> None:
         try:
             self._create()
-            pod = until(self._settled_pod, seconds=START_SECONDS, every=0.2) or self._pod()
+            pod = until(self._settled_pod, seconds=START_SECONDS, every=0.1) or self._pod()
             if not pod.ready:
                 raise HarnessError(_why_not(pod))
             self._ip, self._node = pod.ip, pod.node
