@@ -82,8 +82,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _grade(order: Order, folder: Path, screen: _Screen, args: argparse.Namespace) -> int:
+    def began(check: Check) -> None:
+        screen.began(check)
+        for chosen in exports.EXPORTS.values():
+            chosen.load()  # while the check runs, so that nobody waits for it in the end
+
     try:
-        graded = grade(order, folder, began=screen.began, told=screen.told)
+        graded = grade(order, folder, began=began, told=screen.told)
     except Interrupted as interruption:
         screen.summarise(interruption.result, export(interruption.result, folder, args))
         return INTERRUPTED

@@ -5,18 +5,18 @@ A new one is a module with a `render` beside these, a line in `EXPORTS`, a sampl
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
-from labgrade.exports import html, json, junit
 from labgrade.model import LabResult
 from labgrade.text import Language
 
 
-class Render(Protocol):
-    """Makes one report out of one result."""
+class Format(Protocol):
+    """What a module beside this one offers."""
 
-    def __call__(self, result: LabResult, *, language: Language) -> str:
+    def render(self, result: LabResult, *, language: Language) -> str:
         """The file's text, to be stored as UTF-8."""
         ...
 
@@ -27,12 +27,20 @@ class Export:
 
     file: str
     """The name it goes by beside the other reports."""
-    render: Render
+    module: str
+
+    def render(self, result: LabResult, *, language: Language) -> str:
+        """The file's text, to be stored as UTF-8."""
+        return self.load().render(result, language=language)
+
+    def load(self) -> Format:
+        """Imports what renders it: worth doing while something else is waited for anyway."""
+        return cast("Format", importlib.import_module(self.module))
 
 
 EXPORTS: dict[str, Export] = {
-    "json": Export("result.json", json.render),
-    "junit": Export("junit.xml", junit.render),
-    "html": Export("report.html", html.render),
+    "json": Export("result.json", "labgrade.exports.json"),
+    "junit": Export("junit.xml", "labgrade.exports.junit"),
+    "html": Export("report.html", "labgrade.exports.html"),
 }
 """Formats by the name that `--format` takes."""

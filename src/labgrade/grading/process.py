@@ -68,16 +68,18 @@ def grade(
     reached, else this one.
     """
     chosen = selected(order.lab, only=order.only, disturb=order.disturb)
-    writer, sheet = result.Writer(folder), _blank(order)
+    writer, run = result.Writer(folder), new_run()
     spared = result.complete_in(folder)
 
     def keep(sheet: LabResult) -> None:
         if sheet.cluster.uid or not spared:
             writer.write(sheet)
 
-    keep(sheet)
     fatal: HarnessError | UsageError | None = None
-    with _pytest(order, sheet.run, folder / LOG) as process, _interruptible(process) as interrupted:
+    with _pytest(order, run, folder / LOG) as process, _interruptible(process) as interrupted:
+        # The digest takes time, and so does the start of pytest: both at once.
+        sheet = _blank(order, run)
+        keep(sheet)
         for event in received(process.events):
             if event.kind == "begin":
                 began(order.lab.check(event.data["check"]))
@@ -104,14 +106,14 @@ def grade(
     return sheet
 
 
-def _blank(order: Order) -> LabResult:
+def _blank(order: Order, run: str) -> LabResult:
     lab = order.lab
     return LabResult(
         lab_id=lab.id,
         lab_title=lab.title,
         tool_version=version("labgrade"),
         course_digest=order.course.digest(),
-        run=new_run(),
+        run=run,
         cluster=ClusterInfo("", "", ""),
         started=_now(),
         finished=None,
