@@ -24,7 +24,7 @@ def test_the_answers_that_are_timed_exist(lab: str) -> None:
 def test_every_figure_is_on_the_page() -> None:
     """The claims that people read are the ones that are measured."""
     page = (ROOT / "benchmarks" / "README.md").read_text()
-    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == list(FIGURES)
+    assert list(dict.fromkeys(re.findall(r"^\| `([a-z-]+)`", page, re.MULTILINE))) == list(FIGURES)
 
 
 def test_an_unknown_figure(capsys: pytest.CaptureFixture[str]) -> None:
