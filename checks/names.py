@@ -11,7 +11,7 @@ from checks.wording import NOTHING, listed, pairs, require, states
 from labgrade.errors import Unmet
 from labgrade.facts import Cluster, Pod, Service, StatefulSet, matches
 from labgrade.probe import Answer, Prober, dns
-from labgrade.text import Text
+from labgrade.text import Text, following
 
 DOMAIN = "svc.cluster.local."
 
@@ -165,5 +165,4 @@ def _why_nameless(service: Service, pods: list[Pod]) -> Text:
     if pod is None:
         # Many clusters let their DNS server repeat for a while what it said before a Pod was replaced.
         return Text(en="; DNS may be half a minute behind", fr=" ; le DNS peut avoir 30 s de retard")
-    cause = not_chosen(service, pod)
-    return Text(en=f"; {cause.en}", fr=f" ; {cause.fr}")
+    return following(not_chosen(service, pod))

@@ -9,7 +9,7 @@ from labgrade.cluster.ownclaims import Trial
 from labgrade.errors import Unmet
 from labgrade.facts import Cluster, Deployment, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass
 from labgrade.facts.binding import unbound
-from labgrade.text import Text
+from labgrade.text import Text, following
 
 STAYED_CREDIT = 0.5
 """Earned where a class makes volumes that do not go with their claims."""
@@ -105,7 +105,7 @@ def _hold_up(cluster: Cluster, pods: list[Pod]) -> Text:
     """What the Pods wait for, to follow a sentence; of claims the scheduler says nothing for its first ten minutes."""
     names = dict.fromkeys(name for pod in pods for name in pod.claims.values())
     found = next((found for name in names if (found := unbound(cluster, cluster.claim(name)))), None)
-    return Text(en=f"; {found.why.en}", fr=f" ; {found.why.fr}") if found else troubles(pods)
+    return following(found.why) if found else troubles(pods)
 
 
 def _made_for(cluster: Cluster, claim: PersistentVolumeClaim, storage_class: StorageClass) -> bool:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from labgrade.errors import Unmet
-from labgrade.facts import Fact, Pod
-from labgrade.text import Text
+from labgrade.facts import Fact, Pod, pairs
+from labgrade.text import Text, following
 from labgrade.why import short, why
 
 __all__ = ["NOTHING", "because", "listed", "pairs", "require", "short", "states", "troubles"]
 
 NOTHING = Text("", "")
-
-
-def pairs(labels: Mapping[str, str]) -> str:
-    """Labels the way `kubectl -l` takes them."""
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
 def listed(things: Iterable[object]) -> Text:
@@ -47,16 +42,12 @@ def require(fact: Fact, *, instead: Sequence[Fact] = ()) -> None:
 
 def because(fact: Fact) -> Text:
     """Why the object is not as it should be, to follow a sentence; nothing where nothing tells."""
-    return _following(why(fact))
+    return following(why(fact))
 
 
 def troubles(pods: Iterable[Pod]) -> Text:
     """Why the first of these Pods that is in trouble is not ready, to follow a sentence; else nothing."""
-    return _following(next((trouble for pod in pods if (trouble := why(pod))), None))
-
-
-def _following(cause: Text | None) -> Text:
-    return Text(en=f"; {cause.en}", fr=f" ; {cause.fr}") if cause else NOTHING
+    return following(next((trouble for pod in pods if (trouble := why(pod))), None))
 
 
 def states(pods: Iterable[Pod]) -> tuple[str, ...]:

@@ -40,6 +40,11 @@ def text(words: Text | str) -> Text:
     return words if isinstance(words, Text) else Text(en=words, fr=words)
 
 
+def following(cause: Text | None) -> Text:
+    """A cause as the end of a sentence, after a semicolon; empty where there is none."""
+    return Text(en=f"; {cause.en}", fr=f" ; {cause.fr}") if cause else Text("", "")
+
+
 def default_language(environment: Mapping[str, str] | None = None) -> Language:
     """French where the locale says so, else English."""
     env = os.environ if environment is None else environment

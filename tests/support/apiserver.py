@@ -42,6 +42,21 @@ ASKED_FOR = "a fault was asked for"
 WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
+def write_kubeconfig(folder: Path, port: int) -> Path:
+    """A kubeconfig that leads to a server of ours on loopback."""
+    ca = base64.b64encode((PEM / "ca.pem").read_bytes()).decode()
+    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": ca}
+    config = {
+        "clusters": [{"name": "kind-lab", "cluster": cluster}],
+        "users": [{"name": "kind-lab", "user": {"token": "secret"}}],
+        "contexts": [{"name": "kind-lab", "context": {"cluster": "kind-lab", "user": "kind-lab"}}],
+        "current-context": "kind-lab",
+    }
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
+
+
 @dataclass
 class Fault:
     """What goes wrong with requests of one method whose path contains some words."""
@@ -133,17 +148,7 @@ class ApiServer:
 
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig that leads here, as a student would hand it in."""
-        ca = base64.b64encode((PEM / "ca.pem").read_bytes()).decode()
-        cluster = {"server": f"https://127.0.0.1:{self.port}", "certificate-authority-data": ca}
-        config = {
-            "clusters": [{"name": "kind-lab", "cluster": cluster}],
-            "users": [{"name": "kind-lab", "user": {"token": "secret"}}],
-            "contexts": [{"name": "kind-lab", "context": {"cluster": "kind-lab", "user": "kind-lab"}}],
-            "current-context": "kind-lab",
-        }
-        path = folder / "kubeconfig"
-        path.write_text(json.dumps(config))
-        return path
+        return write_kubeconfig(folder, self.port)
 
     def fault(
         self,

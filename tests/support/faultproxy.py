@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import json
@@ -24,7 +23,7 @@ from urllib.parse import urlsplit
 
 from labgrade.kubeconfig import Access
 from labgrade.patience import pause
-from tests.support.apiserver import ASKED_FOR, PEM
+from tests.support.apiserver import ASKED_FOR, PEM, write_kubeconfig
 
 MIXED: tuple[int | str, ...] = (429, 500, 503, "close", "reset", "half", "garbage", "lost", "delay", "cut")
 """All that can go wrong."""
@@ -83,17 +82,7 @@ class FaultProxy:
 
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig that leads here."""
-        ca = base64.b64encode((PEM / "ca.pem").read_bytes()).decode()
-        server = f"https://127.0.0.1:{self._http.server_address[1]}"
-        config = {
-            "clusters": [{"name": "kind-lab", "cluster": {"server": server, "certificate-authority-data": ca}}],
-            "users": [{"name": "kind-lab", "user": {"token": "secret"}}],
-            "contexts": [{"name": "kind-lab", "context": {"cluster": "kind-lab", "user": "kind-lab"}}],
-            "current-context": "kind-lab",
-        }
-        path = folder / "kubeconfig"
-        path.write_text(json.dumps(config))
-        return path
+        return write_kubeconfig(folder, self._http.server_address[1])
 
     def fault(
         self,

@@ -20,8 +20,6 @@ from labgrade.patience import monotonic, retrying_transport
 
 __all__ = ["Api", "ApiError", "Unreachable"]
 
-JSON, MERGE = "application/json", "application/merge-patch+json"
-
 
 class Api:
     """One cluster. Safe to use from several threads."""
@@ -73,7 +71,7 @@ class Api:
         What bears our labels, and with them the run's id, is ours: it was created, and the answer to that was lost.
         """
         try:
-            return retrying_transport(lambda: self._way.json("POST", path, body=body, content=JSON))
+            return retrying_transport(lambda: self._way.json("POST", path, body=body))
         except ApiError as error:
             taken = self.find(f"{path}/{body['metadata']['name']}") if error.status == 409 else None
             if taken is None or not _ours(taken, body):
@@ -85,11 +83,11 @@ class Api:
 
         Whoever changed it may be we ourselves: it is asked again where the answer was lost.
         """
-        return retrying_transport(lambda: self._way.json("PUT", path, body=body, content=JSON))
+        return retrying_transport(lambda: self._way.json("PUT", path, body=body))
 
     def patch(self, path: str, body: Json) -> Json:
         """Merges `body` into the object at `path`."""
-        return retrying_transport(lambda: self._way.json("PATCH", path, body=body, content=MERGE))
+        return retrying_transport(lambda: self._way.json("PATCH", path, body=body))
 
     def delete(self, path: str, *, uid: str | None = None, grace_seconds: int | None = None) -> None:
         """Deletes the object at `path`, only if it still is the one of that `uid`; fine where it is gone."""
@@ -99,7 +97,7 @@ class Api:
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         try:
-            retrying_transport(lambda: self._way.json("DELETE", path, body=options, content=JSON))
+            retrying_transport(lambda: self._way.json("DELETE", path, body=options))
         except ApiError as error:
             # 409 with a uid: its name belongs to another one now.
             if error.status != 404 and not (uid and error.status == 409):

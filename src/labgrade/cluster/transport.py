@@ -28,6 +28,9 @@ GONE_SECONDS = 2.0
 """What a request gets once the server did not answer: nobody waits for every later one as long again."""
 
 
+JSON, MERGE = "application/json", "application/merge-patch+json"
+
+
 class ApiError(HarnessError):
     """The API server answered with an error; `status` is its HTTP code.
 
@@ -88,10 +91,9 @@ class Transport:
         *,
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
-        content: str | None = None,
     ) -> Json:
         """The object that the server answers with, asked once; ApiError or Unreachable where there is none."""
-        response = self.request(method, path, query=query, body=body, content=content)
+        response = self.request(method, path, query=query, body=body)
         try:
             data = response.read()
         except urllib3.exceptions.HTTPError as error:
@@ -118,15 +120,14 @@ class Transport:
         *,
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
-        content: str | None = None,
         timeout: float | tuple[float, float] | None = None,
     ) -> Any:
         """The library's response, its body not read yet; Unreachable where there is none."""
-        headers = dict(self._headers) | ({"Content-Type": content} if content else {})
+        content = {} if body is None else {"Content-Type": MERGE if method == "PATCH" else JSON}
         url = f"{self.base}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             response = self._client.rest_client.request(
-                method, url, headers=headers, body=body, _request_timeout=timeout or self._seconds
+                method, url, headers=self._headers | content, body=body, _request_timeout=timeout or self._seconds
             )
         except Exception as error:
             self._gone = True

@@ -74,14 +74,17 @@ def run(args: argparse.Namespace) -> int:
     chosen = selected(lab, only=order.only, disturb=order.disturb)
     folder = _folder(args, lab, chosen)
     screen = _Screen(args, lab)
-    if args.watch:
-        return _watch(order, folder, screen, args)
-    screen.announce(chosen)
-    _agree(args, chosen)
-    return _grade(order, folder, screen, args)
+    try:
+        if args.watch:
+            return _watch(order, chosen, folder, screen, args)
+        screen.announce(chosen)
+        _agree(args, chosen)
+        return exit_code(_grade(order, folder, screen, args))
+    except Interrupted:
+        return INTERRUPTED
 
 
-def _grade(order: Order, folder: Path, screen: _Screen, args: argparse.Namespace) -> int:
+def _grade(order: Order, folder: Path, screen: _Screen, args: argparse.Namespace) -> LabResult:
     def began(check: Check) -> None:
         screen.began(check)
         for chosen in exports.EXPORTS.values():
@@ -91,39 +94,35 @@ def _grade(order: Order, folder: Path, screen: _Screen, args: argparse.Namespace
         graded = grade(order, folder, began=began, told=screen.told)
     except Interrupted as interruption:
         screen.summarise(interruption.result, export(interruption.result, folder, args))
-        return INTERRUPTED
+        raise
     except (HarnessError, UsageError):
         # Where there is nothing to read, the first error says why.
         with suppress(UsageError, HarnessError):
             export(result.read(folder / result.FILE_NAME), folder, args)
         raise
     screen.summarise(graded, export(graded, folder, args))
-    return exit_code(graded)
+    return graded
 
 
-def _watch(order: Order, folder: Path, screen: _Screen, args: argparse.Namespace) -> int:
+def _watch(order: Order, chosen: list[Check], folder: Path, screen: _Screen, args: argparse.Namespace) -> int:
     """Grades, and grades again on every change, until everything that can be seen is earned."""
     from labgrade.cluster import changes  # the client library costs time that a single check has better uses for
 
     def reach() -> Access:
         return target.resolve(order.kubeconfig, order.context, order.lab.cluster)
 
-    chosen = selected(order.lab, only=order.only, disturb=order.disturb)
     with changes.followed(reach, order.namespace or order.lab.namespace) as follow:
         while True:
             screen.afresh()
             screen.announce(chosen)
             try:
-                code = _grade(order, folder, screen, args)
+                graded = _grade(order, folder, screen, args)
             except (HarnessError, UsageError) as error:
                 print(f"labgrade: {harmless(str(error))}", file=sys.stderr)
             else:
-                if code == INTERRUPTED:
-                    return code
-                outcomes = result.read(folder / result.FILE_NAME).outcomes
-                if all(outcome.state in {"passed", "skipped"} for outcome in outcomes):
+                if all(outcome.state in {"passed", "skipped"} for outcome in graded.outcomes):
                     screen.say(SEEN if len(chosen) < len(order.lab.checks) else Text("", ""))
-                    return code
+                    return exit_code(graded)
             screen.say(WATCHING)
             follow.wait()
 

@@ -1,6 +1,6 @@
 """What can be known of a cluster: nouns that read lazily from a shared snapshot and never judge."""
 
-from labgrade.facts.base import Fact, matches
+from labgrade.facts.base import Fact, matches, pairs
 from labgrade.facts.cluster import Cluster
 from labgrade.facts.events import Event
 from labgrade.facts.nodes import Node
@@ -31,4 +31,5 @@ __all__ = [
     "Workload",
     "image_name",
     "matches",
+    "pairs",
 ]

@@ -138,6 +138,11 @@ def moment(stamp: str | None) -> datetime | None:
     return datetime.fromisoformat(stamp.replace("Z", "+00:00")) if stamp else None
 
 
+def pairs(labels: Mapping[str, str]) -> str:
+    """Labels the way `kubectl -l` takes them."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
 def matches(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Whether a plain `key: value` selector picks these labels; an empty selector picks nothing."""
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())

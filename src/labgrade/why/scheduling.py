@@ -6,8 +6,7 @@ import re
 
 from kubernetes.utils.quantity import parse_quantity
 
-from labgrade.facts import Node, PersistentVolumeClaim, Pod
-from labgrade.facts.base import matches
+from labgrade.facts import Node, PersistentVolumeClaim, Pod, matches, pairs
 from labgrade.text import Text
 from labgrade.why.claims import why_unbound
 from labgrade.why.said import brief, if_readable
@@ -120,7 +119,7 @@ def _picky(pod: Pod) -> Text:
     wanted = pod.spec.get("nodeSelector") or {}
     if not wanted:
         return _no_affinity(pod)
-    asked = ",".join(f"{key}={value}" for key, value in sorted(wanted.items()))
+    asked = pairs(wanted)
     chosen = [node for node in if_readable(lambda: Node.all(pod.reading, None)) if matches(wanted, node.labels)]
     if chosen:
         return _untolerated(chosen)

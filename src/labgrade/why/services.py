@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labgrade.facts import Pod, Service, matches
-from labgrade.text import Text
+from labgrade.facts import Pod, Service, matches, pairs
+from labgrade.text import Text, following
 from labgrade.why.pods import why_not_ready
 
 
@@ -21,7 +21,7 @@ def why_leads_nowhere(service: Service) -> Text | None:
         return _why_nobody(service, pods)
     if not any(pod.ready for pod in chosen):
         cause = next((cause for pod in chosen if (cause := why_not_ready(pod))), None)
-        more = Text(en=f"; {cause.en}", fr=f" ; {cause.fr}") if cause else Text("", "")
+        more = following(cause)
         return Text(
             en=f"{service} chooses {chosen[0]}, which is not ready{more.en}",
             fr=f"{service} choisit {chosen[0]}, qui n'est pas prêt{more.fr}",
@@ -30,14 +30,14 @@ def why_leads_nowhere(service: Service) -> Text | None:
 
 
 def _why_nobody(service: Service, pods: list[Pod]) -> Text:
-    asked = _pairs(service.selector)
+    asked = pairs(service.selector)
     nearest = max(pods, key=lambda pod: _likeness(service.selector, pod.labels), default=None)
     if nearest is None:
         return Text(
             en=f"{service} selects {asked}, and there is no Pod at all",
             fr=f"{service} choisit {asked}, et il n'y a aucun Pod",
         )
-    carried = _pairs({key: value for key, value in nearest.labels.items() if not key.endswith("template-hash")})
+    carried = pairs({key: value for key, value in nearest.labels.items() if not key.endswith("template-hash")})
     return Text(
         en=f"{service} selects {asked}, which no Pod carries; {nearest} carries {carried or 'no labels'}",
         fr=f"{service} choisit {asked}, qu'aucun Pod ne porte ; {nearest} porte {carried or 'aucun label'}",
@@ -68,7 +68,3 @@ def _why_closed(service: Service, entry: Mapping[str, str | int], pod: Pod) -> T
         en=f"{service} leads to {what.en} of {pod}, which declares: {has or 'none'}",
         fr=f"{service} mène vers {what.fr} de {pod}, qui déclare : {has or 'aucun'}",
     )
-
-
-def _pairs(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from labgrade.facts import DaemonSet, Deployment, Pod, Workload
+from labgrade.facts import DaemonSet, Deployment, Pod, Workload, pairs
 from labgrade.text import Text
 from labgrade.why.pods import why_not_ready
 from labgrade.why.said import brief, events, told
@@ -107,7 +107,7 @@ def _why_nowhere(workload: Workload) -> Text | None:
     if not isinstance(workload, DaemonSet) or workload.replicas or workload.observed < workload.generation:
         return None
     selector = (workload.template.get("spec") or {}).get("nodeSelector") or {}
-    asked = ",".join(f"{key}={value}" for key, value in sorted(selector.items())) or "?"
+    asked = pairs(selector) or "?"
     return Text(
         en=f"no node suits {workload}, whose nodeSelector is {asked}",
         fr=f"aucun nœud ne convient à {workload}, dont le nodeSelector est {asked}",
