@@ -5,17 +5,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks import disturbing, making, many_pods, states, verdicts
+from benchmarks import disturbing, making, many_pods, states, tables, verdicts
 from benchmarks.ground import Ground, ground
 from benchmarks.timing import Figure
+from labgrade.model import Cni
 
-FIGURES: dict[str, Callable[[Ground], Iterable[Figure]]] = {
+Measure = Callable[[Ground], Iterable[Figure]]
+
+FIGURES: dict[str, Measure] = {
     "states": states.measure,
     "verdicts": verdicts.measure,
     "disturbing": disturbing.measure,
     "many-pods": many_pods.measure,
     "making": making.measure,
+    "tables": tables.measure,
+    "truth": tables.truth,
+    "growth": tables.growth,
 }
+ON_CILIUM = ("tables", "truth", "growth")
+"""Figures about policies need a network that enforces them."""
 
 
 def main(names: list[str]) -> int:
@@ -24,13 +32,25 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no figure is called {unknown[0]} (known: {', '.join(FIGURES)})", file=sys.stderr)
         return 2
-    kept = True
-    with ground() as here:
-        for name in names or FIGURES:
-            for figure in FIGURES[name](here):
-                print(figure, flush=True)
-                kept = kept and figure.kept
-    return 0 if kept else 1
+    wanted = names or list(FIGURES)
+    parts: tuple[tuple[Cni, list[str]], ...] = (
+        ("default", [name for name in wanted if name not in ON_CILIUM]),
+        ("cilium", [name for name in wanted if name in ON_CILIUM]),
+    )
+    kept = [_all_kept(cni, part) for cni, part in parts if part]
+    return 0 if all(kept) else 1
+
+
+def _all_kept(cni: Cni, names: list[str]) -> bool:
+    with ground(cni) as here:
+        figures = [figure for name in names for figure in _shown(FIGURES[name](here))]
+    return all(figure.kept for figure in figures)
+
+
+def _shown(figures: Iterable[Figure]) -> Iterable[Figure]:
+    for figure in figures:
+        print(figure, flush=True)
+        yield figure
 
 
 if __name__ == "__main__":

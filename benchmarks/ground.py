@@ -15,6 +15,7 @@ from labgrade import course, engine
 from labgrade.cluster import target, workspace
 from labgrade.cluster.workspace import Workspace
 from labgrade.course import Course, answers
+from labgrade.model import Cni
 from labgrade.runid import new_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +63,7 @@ class Ground:
 
 
 @contextmanager
-def ground() -> Generator[Ground]:
+def ground(cni: Cni) -> Generator[Ground]:
     """Makes the cluster by `labgrade up`, and removes it."""
     name = f"labgrade-bench-{new_run()}"
     with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
@@ -75,7 +76,7 @@ def ground() -> Generator[Ground]:
         os.environ.update(environment)
         try:
             print(f"the cluster {name} is being made", flush=True)
-            ran([*LABGRADE, "up", "--name", name], environment)
+            ran([*LABGRADE, "up", "--name", name, "--cni", cni], environment)
             yield Ground(name, kubeconfig, environment, Path(folder))
         finally:
             ran([*LABGRADE, "down", "--name", name], environment)

@@ -11,7 +11,6 @@ from benchmarks.ground import LABGRADE, Ground
 from benchmarks.timing import Figure, in_turn, ran, ratio, shown
 from labgrade import course, engine
 from labgrade.engine import Engine
-from labgrade.probe.image import IMAGE
 from labgrade.providers import clusterfile, loading
 from labgrade.runid import new_run
 
@@ -49,7 +48,7 @@ def _bare(ground: Ground, found: Engine) -> float:
 
 def _images(found: Engine) -> list[str]:
     """What the node image lacks of all labs' images, as for `labgrade up`; a pinned name each."""
-    wanted = [IMAGE, *(image for lab in course.find(None).labs() for image in lab.images)]
+    wanted = [image for lab in course.find(None).labs() for image in lab.images]
     return [image for image in dict.fromkeys(wanted) if image.partition("@")[0] not in found.images]
 
 

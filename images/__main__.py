@@ -1,4 +1,4 @@
-"""python -m images up | run -- CMD... | down"""
+"""python -m images up | cilium | run -- CMD... | down | probe"""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from images import host, locks, places, teardown
+from images import host, locks, places, probe, teardown
 from images.build import Build
 from images.engine import Engine
 from images.places import Places
@@ -26,9 +26,11 @@ def main(words: Sequence[str]) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="make what is missing and start the engine")
+    commands.add_parser("cilium", help="up, with the second node image, which holds Cilium's images too")
     run = commands.add_parser("run", help="up, then a command; ends the engine afterwards if it started it")
     run.add_argument("words", nargs="+", metavar="CMD", help="the command and its arguments, after --")
     commands.add_parser("down", help="end the engine and remove all it left; the cache stays")
+    commands.add_parser("probe", help="the probe's image as archives, for wheels and for other engines; needs Go")
     given = parser.parse_args(words)
     here, progress = places.of_this_user(), Progress()
     signal.signal(signal.SIGTERM, _terminated)
@@ -36,6 +38,10 @@ def main(words: Sequence[str]) -> int:
         match given.command:
             case "up":
                 return _up(here, progress)
+            case "cilium":
+                return _cilium(here, progress)
+            case "probe":
+                return _probe(progress)
             case "run":
                 return _run(here, progress, given.words)
             case _:
@@ -60,6 +66,27 @@ def _up(here: Places, progress: Progress) -> int:
         Build(here, progress).up()
         (here.engine / "ends-with-its-users").unlink(missing_ok=True)
     progress.say(f"the engine is up; {here.contract} says how to reach it")
+    return GOOD
+
+
+def _cilium(here: Places, progress: Progress) -> int:
+    if (address := host.other_engine(here)) is not None:
+        progress.say(f"a Docker engine answers at {address}, which pulls Cilium itself: nothing to do here")
+        return GOOD
+    _raise_if_missing()
+    with locks.alone(here, progress):
+        started_it = not _already_up(here)
+        Build(here, progress).up(with_cilium=True)
+        if started_it:  # else it ends with those who use it, as before
+            (here.engine / "ends-with-its-users").unlink(missing_ok=True)
+    progress.say("the node image with Cilium is there")
+    return GOOD
+
+
+def _probe(progress: Progress) -> int:
+    for architecture in probe.ARCHITECTURES:
+        with progress.step(f"the probe's image for {architecture}", about=30):
+            probe.make(architecture)
     return GOOD
 
 

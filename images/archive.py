@@ -32,9 +32,9 @@ class Tree:
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
 
-    def directory(self, path: str, *, mode: int = 0o755) -> None:
-        """Put a folder; those above it appear by themselves."""
-        self.entries[_inside(path)] = Entry(None, mode)
+    def directory(self, path: str, *, mode: int = 0o755, owner: int = 0) -> None:
+        """Put a folder, owned by the user and group `owner`; those above it appear by themselves."""
+        self.entries[_inside(path)] = Entry(None, mode, (owner, owner))
 
     def file(self, path: str, content: bytes | Path, *, mode: int = 0o644) -> None:
         """Put a file."""
@@ -50,15 +50,18 @@ class Tree:
             self.entries[name] = Entry(f"usr/{name}", 0o777)
             self.entries.setdefault(f"usr/{name}", Entry(None, 0o755))
 
-    def deb(self, package: Path, *, drop: Sequence[str] = UNNEEDED) -> None:
-        """Put the files of a Debian package, without documentation and what `drop` names by prefix."""
+    def deb(self, package: Path, *, drop: Sequence[str] = UNNEEDED, only: Sequence[str] = ("",)) -> None:
+        """Put the files of a Debian package, without documentation and what `drop` names by prefix.
+
+        Of folders and files that `only` does not name by prefix, none is put.
+        """
         done = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], capture_output=True, check=False)
         if done.returncode != 0:
             raise Trouble(f"{package.name} cannot be unpacked; delete it and try again.")
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
             for member in tar:
                 path = _inside(member.name)
-                if path and not f"{path}/".startswith(tuple(drop)):
+                if path and path.startswith(tuple(only)) and not f"{path}/".startswith(tuple(drop)):
                     self._member(tar, member, path)
 
     def _member(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
@@ -128,11 +131,12 @@ class Image:
     tags: tuple[str, ...]
     layers: tuple[Layer, ...]
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    architecture: str = field(default_factory=lambda: machine())
 
     def configuration(self) -> bytes:
         """The image's configuration file; its digest is the image's id."""
         whole = {
-            "architecture": machine(),
+            "architecture": self.architecture,
             "os": "linux",
             "config": self.config,
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in self.layers]},

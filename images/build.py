@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -21,6 +21,7 @@ from images.places import Places
 from images.progress import Progress
 from images.recipes import all_recipes
 from images.trouble import Trouble
+from images.withcilium import WithCilium
 
 CODE = (archive, compose, node, rootfs)
 CONFIGURATION = {
@@ -40,6 +41,7 @@ class Build:
         self.go = gobuild.Builder(places.cache)
         self.kitchen = compose.Kitchen(places.cache, self.debian, self.go.folder)
         self.recipes = all_recipes()
+        self.cilium = WithCilium(places.cache, self.debian, progress)
 
     @property
     def wanted(self) -> list[Wanted]:
@@ -48,9 +50,10 @@ class Build:
         parts += [wanted for recipe in self.recipes for wanted in self.kitchen.wants(recipe)]
         return list(dict.fromkeys(parts))
 
-    def up(self) -> Engine:
+    def up(self, *, with_cilium: bool = False) -> Engine:
         """The running engine, with the node image in it and engine.json written.
 
+        The second node image, `with_cilium`, is made only when it is asked for.
         Raises Trouble when something cannot be fetched, compiled or started.
         """
         if self.go.done and all(self.debian.known(wanted) is not None for wanted in self.wanted):
@@ -60,9 +63,17 @@ class Build:
         image = self.node_image()
         if not engine.has(image):
             with self.progress.step("node image", about=45):
-                self._node(engine, image)
-                engine.keep_only(image)
-        contract.write(self.places, contract.contents(self.places, engine.tools, image, self.recipes))
+                self._node(engine, image, self._images())
+        if with_cilium and not self.cilium.complete:
+            _side_by_side(self.cilium.go, self.cilium.compile, self.cilium.fetch)
+        second = self.cilium.node_image(image)
+        if with_cilium and second and not engine.has(second):
+            with self.progress.step("node image with Cilium", about=60):
+                self._node(engine, second, [*self._images(), *self.cilium.images()])
+        there = second if second and engine.has(second) else None
+        engine.keep_only(image, *([there] if there else []))
+        announced = self.cilium.announced(there)
+        contract.write(self.places, contract.contents(self.places, engine.tools, image, self.recipes, announced))
         return engine
 
     def node_image(self) -> str:
@@ -75,19 +86,10 @@ class Build:
         return f"docker.io/kindest/node:{node.VERSION}-{digest[:12]}"
 
     def _tracks(self) -> Engine:
-        """Compile and, at the same time, do all that needs no compiler; the first failure ends both."""
+        """Compile and, at the same time, do all that needs no compiler."""
         if (said := certificates()) is not None:
             self.progress.say(said)
-        with ThreadPoolExecutor(2) as pool:
-            tracks = [pool.submit(self._compile), pool.submit(self._fetch)]
-            try:
-                wait(tracks, return_when=FIRST_EXCEPTION)
-            finally:
-                if not all(track.done() and track.exception() is None for track in tracks):
-                    self.go.cancel()
-            # the compiler that was ended because of the other track has nothing to say
-            for track in reversed(tracks):
-                track.result()
+        _side_by_side(self.go, self._compile, self._fetch)
         return self._engine()
 
     def _compile(self) -> None:
@@ -119,16 +121,19 @@ class Build:
                 engine.start()
         return engine
 
-    def _node(self, engine: Engine, name: str) -> None:
+    def _images(self) -> list[Image]:
         images = [self.kitchen.image(recipe) for recipe in self.recipes]
         self._all_there(images)
+        return images
+
+    def _node(self, engine: Engine, name: str, images: list[Image]) -> None:
         # containerd binds sockets below its state: the folder's path must be short
         with _scratch(self.places.cache / "work") as work, tempfile.TemporaryDirectory(dir="/run") as state:
             runtime, root = work / "runtime", work / "node"
             for wanted in (node.RUNTIME, node.RUNC):
                 for deb in self.debian.fetch(wanted):
                     unpack(self.debian.path(deb), runtime)
-            module = self.go.kind_module()
+            module = self.go.module_folder("sigs.k8s.io/kind")
             root.mkdir()
             node.kind_files(module, root)
             node.services(root)
@@ -163,10 +168,24 @@ class Build:
         listed = subprocess.run(
             asked, executable=self.go.folder / "k8s-node", capture_output=True, text=True, check=True
         ).stdout.split()
-        settings = node.kind_settings(self.go.kind_module())
+        settings = node.kind_settings(self.go.module_folder("sigs.k8s.io/kind"))
         needed = {*listed, settings["storageProvisionerImage"], settings["storageHelperImage"]}
         if lacking := sorted(needed - {tag for image in images for tag in image.tags}):
             raise Trouble(f"No recipe in images/recipes makes {lacking[0]}, which a cluster needs; add it to `tags`.")
+
+
+def _side_by_side(go: gobuild.Builder, compiles: Callable[[], None], fetches: Callable[[], None]) -> None:
+    """Run the two tracks; the first failure ends both."""
+    with ThreadPoolExecutor(2) as pool:
+        tracks = [pool.submit(compiles), pool.submit(fetches)]
+        try:
+            wait(tracks, return_when=FIRST_EXCEPTION)
+        finally:
+            if not all(track.done() and track.exception() is None for track in tracks):
+                go.cancel()
+        # the compiler that was ended because of the other track has nothing to say
+        for track in reversed(tracks):
+            track.result()
 
 
 @contextmanager

@@ -78,11 +78,12 @@ class Engine:
         if load.returncode != 0:
             raise Trouble(f"The engine did not take {images[0].tags[0]}.")
 
-    def keep_only(self, image: str) -> None:
+    def keep_only(self, *images: str) -> None:
         """Drop the node images of earlier builds; one that a cluster still uses stays."""
-        name, _, tag = image.removeprefix("docker.io/").rpartition(":")
+        name = images[0].removeprefix("docker.io/").rpartition(":")[0]
+        tags = {image.rpartition(":")[2] for image in images}
         for other in self.docker("image", "ls", "--format", "{{.Tag}}", name).split():
-            if other != tag:
+            if other not in tags:
                 succeeds(self.tools, ["docker", "--host", self.places.docker_host, "rmi", f"{name}:{other}"])
 
     def _dockerd(self) -> None:

@@ -19,16 +19,20 @@ KEYS = {
     "debian": dict,
     "applets": bool,
     "go": dict,
+    "module": dict,
     "files": dict,
     "scripts": dict,
     "copies": dict,
     "links": dict,
     "directories": list,
+    "owners": dict,
     "entrypoint": list,
     "command": list,
     "env": dict,
+    "workdir": str,
+    "user": str,
 }
-DEBIAN_KEYS = {"suite": str, "packages": list, "alone": bool, "drop": list}
+DEBIAN_KEYS = {"suite": str, "packages": list, "alone": bool, "drop": list, "parts": dict}
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,24 @@ class Recipe:
     labs: tuple[str, ...]
     debian: Wanted | None
     drop: tuple[str, ...]
+    parts: Wanted | None
+    """Packages without what they depend on; only what `taken` names by prefix is taken out of them."""
+    taken: Mapping[str, tuple[str, ...]]
     applets: bool
     go: Mapping[str, str]
+    module: Mapping[str, str]
+    """Files and folders of the Go module that the recipe's programs come from."""
     files: Mapping[str, str]
     scripts: Mapping[str, str]
     copies: Mapping[str, Path]
     links: Mapping[str, str]
     directories: tuple[str, ...]
+    owners: Mapping[str, int]
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     env: Mapping[str, str]
+    workdir: str
+    user: str
 
 
 def all_recipes(folder: Path = FOLDER) -> list[Recipe]:
@@ -81,25 +93,34 @@ def read(path: Path) -> Recipe:
     if not whole.get("tags"):
         raise Misuse(f"{path.name} needs `tags`, the names under which the image is known.")
     _must_be_absolute(whole, path.name)
+    if stray := sorted(set(whole.get("owners", {})) - set(whole.get("directories", []))):
+        raise Misuse(f"{path.name}: owners names {stray[0]}, which is not among its directories.")
     labs = tuple(whole.get("labs", []))
     if unknown := sorted(set(labs) - set(whole["tags"])):
         raise Misuse(f"{path.name}: labs names {unknown[0]}, which is not among its tags.")
+    parts: dict[str, list[str]] = debian.get("parts", {})
     return Recipe(
         name=path.stem,
         tags=tuple(whole["tags"]),
         labs=labs,
         debian=_wanted(debian, path.name) if debian else None,
         drop=tuple(debian.get("drop", [])),
+        parts=Wanted(debian["suite"], tuple(parts), alone=True) if parts else None,
+        taken={package: tuple(paths) for package, paths in parts.items()},
         applets=whole.get("applets", False),
         go=whole.get("go", {}),
+        module=whole.get("module", {}),
         files=whole.get("files", {}),
         scripts=whole.get("scripts", {}),
         copies={into: _beside(path, name) for into, name in whole.get("copies", {}).items()},
         links=whole.get("links", {}),
         directories=tuple(whole.get("directories", [])),
+        owners=whole.get("owners", {}),
         entrypoint=tuple(whole.get("entrypoint", [])),
         command=tuple(whole.get("command", [])),
         env=whole.get("env", {}),
+        workdir=whole.get("workdir", ""),
+        user=whole.get("user", ""),
     )
 
 
@@ -118,7 +139,8 @@ def _checked(raw: object, keys: Mapping[str, type], where: str) -> dict[str, Any
 
 
 def _must_be_absolute(whole: Mapping[str, Any], where: str) -> None:
-    paths = [p for key in ("go", "files", "scripts", "copies", "links", "directories") for p in whole.get(key, ())]
+    keys = ("go", "module", "files", "scripts", "copies", "links", "directories", "owners")
+    paths = [p for key in keys for p in whole.get(key, ())]
     for path in paths:
         if not str(path).startswith("/"):
             raise Misuse(f"{where}: {path} must be an absolute path inside the image.")

@@ -20,7 +20,7 @@ XTABLES = tuple(f"{family}{verb}" for family in ("iptables", "ip6tables") for ve
 
 
 def install(debian: Archive, binaries: Path, cache: Path) -> Path:
-    """The folder with docker, kind, kubectl and what dockerd calls; made when its packages changed."""
+    """The folder with docker, kind, kubectl, helm and what dockerd calls; made when its packages changed."""
     debs = [deb for wanted in PACKAGES for deb in debian.fetch(wanted)]
     stamp = [*(str(asdict(deb)) for deb in debs), str(binaries), Path(__file__).read_text(encoding="utf-8")]
     root = cache / "tools" / hashlib.sha256("\n".join(stamp).encode()).hexdigest()[:16]
@@ -45,7 +45,8 @@ def _link(root: Path, binaries: Path) -> None:
         found = next(root / "root" / part / name for part in _FOLDERS if (root / "root" / part / name).exists())
         (folder / name).symlink_to(os.path.relpath(found, folder))
     _script(folder / "runc", [root / "root/usr/sbin/runc"], libraries=_libraries(root / "root"))
-    (folder / "kind").symlink_to(binaries / "kind")
+    for name in ("kind", "helm"):
+        (folder / name).symlink_to(binaries / name)
     (folder / "kubectl").symlink_to(binaries / "k8s-node")
     extensions = next((root / "xtables/usr/lib").glob("*-linux-gnu/xtables"))
     for name in XTABLES:

@@ -187,7 +187,7 @@ def test_every_key_of_a_lab_is_explained(heading: str, known: tuple[str, ...]) -
 
 def test_the_engine_contract_is_explained() -> None:
     """Every key of engine.json has a row, in the file's order."""
-    data = contract.contents(places.of_this_user(), Path("tools"), "image", [])
+    data = contract.contents(places.of_this_user(), Path("tools"), "image", [], {})
     assert keys(section(EXTENDER, "The engine contract: engine.json")) == list(data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,69 @@ def test_ours_where_the_users_does_not_answer(machine: Machine) -> None:
     assert found.kubeadm_patches == ("kind: ClusterConfiguration\n",)
 
 
+CILIUM: dict[str, Any] = {
+    "version": "1.17.2",
+    "node_image": "node:1-cilium",
+    "chart": "/opt/ours/chart",
+    "values": {"l7Proxy": True},
+    "prepare": ["sh", "prepare"],
+}
+
+
+def prepares(machine: Machine, *, words: str, after: str | None = "node:1-cilium") -> Path:
+    """A description whose command prints `words` and then announces the node image `after`; its folder."""
+    folder = machine.bin.parent
+    waiting = DESCRIBED | {"cilium": CILIUM | {"cwd": str(folder), "node_image": None}}
+    machine.describe(waiting)
+    (folder / "after").write_text(json.dumps(waiting | {"cilium": waiting["cilium"] | {"node_image": after}}))
+    cp = shutil.which("cp")
+    (folder / "prepare").write_text(f"{words}\n{cp} after {machine.description}\n")
+    if not (machine.bin / "sh").exists():
+        (machine.bin / "sh").symlink_to("/bin/sh")
+    return folder
+
+
+def test_what_ours_lacks_and_how_it_has_cilium(machine: Machine) -> None:
+    """Both come along; a description from before knows of neither, and a usual Docker lacks nothing."""
+    machine.answers(OURS)
+    machine.describe(DESCRIBED)
+    before = engine.find(machine.environment)
+    assert (before.lacks, before.cilium) == ((), None)
+    machine.describe(DESCRIBED | {"lacks": ["cilium-envoy"], "cilium": CILIUM | {"cwd": "/"}})
+    found = engine.find(machine.environment)
+    assert found.lacks == ("cilium-envoy",)
+    assert found.cilium is not None
+    assert (found.cilium.chart, found.cilium.values) == ("/opt/ours/chart", {"l7Proxy": True})
+    assert engine.with_cilium(found, lambda _: None).node_image == "node:1-cilium"
+    assert found.node_image == "node:1"
+    assert engine.with_cilium(engine.Engine({}), lambda _: None) == engine.Engine({})
+
+
+def test_the_node_image_with_cilium_is_made_when_it_is_needed(machine: Machine) -> None:
+    """By the announced command, in its folder; what it says of its progress is passed on without its clock."""
+    machine.answers(OURS)
+    prepares(machine, words="echo '   1.0 s  Go programs: started' >&2")
+    said: list[str] = []
+    assert engine.with_cilium(engine.find(machine.environment), said.append).node_image == "node:1-cilium"
+    assert said[1:] == ["Go programs: started"]
+    assert "once" in said[0]
+
+
+def test_a_node_image_with_cilium_that_cannot_be_made(machine: Machine) -> None:
+    """The command's own words are the reason; one that makes nothing, or is not there, is told too."""
+    machine.answers(OURS)
+    folder = prepares(machine, words="echo 'no room' >&2; exit 3")
+    with pytest.raises(HarnessError, match="`sh prepare` failed:\nno room"):
+        engine.with_cilium(engine.find(machine.environment), lambda _: None)
+    prepares(machine, words="true", after=None)
+    with pytest.raises(HarnessError, match="does not announce it"):
+        engine.with_cilium(engine.find(machine.environment), lambda _: None)
+    prepared = DESCRIBED | {"cilium": CILIUM | {"cwd": str(folder), "node_image": None, "prepare": ["absent"]}}
+    machine.describe(prepared)
+    with pytest.raises(HarnessError, match="`absent` cannot be run"):
+        engine.with_cilium(engine.find(machine.environment), lambda _: None)
+
+
 def test_ours_on_request(machine: Machine) -> None:
     """LABGRADE_ENGINE=own passes the user's by."""
     machine.answers("", OURS)
@@ -109,6 +173,7 @@ def test_no_engine_at_all(machine: Machine) -> None:
         {"schema": engine.SCHEMA},
         DESCRIBED | {"schema": "labgrade/engine/v2"},
         DESCRIBED | {"images": None},
+        DESCRIBED | {"cilium": {"node_image": None}},
     ],
 )
 def test_a_description_that_cannot_be_used_is_none(machine: Machine, data: Any) -> None:

@@ -13,6 +13,7 @@ import yaml
 from labgrade import engine
 from labgrade.engine import Engine
 from labgrade.errors import HarnessError, UsageError
+from labgrade.probe import image
 from labgrade.providers import PROVIDERS, ClusterSpec, Provider, kind
 from tests.support.tools import Tools
 
@@ -75,6 +76,14 @@ def test_a_cluster_for_its_user_becomes_the_current_context(tools: Tools) -> Non
     assert "--kubeconfig" not in create
 
 
+def test_the_probe_comes_along(tools: Tools) -> None:
+    """Onto every new cluster whose nodes lack its image: ours, or the public one where there is no archive of ours."""
+    said: list[str] = []
+    kind.start(spec(tools), said.append)
+    assert f"docker pull --quiet {image.PINNED_FALLBACK.replace(':3.13-alpine', '')}" in tools.told
+    assert any("probe" in words for words in said)
+
+
 @pytest.mark.parametrize(("version", "platform"), [("27.5.1", ""), ("28.0.0", " --platform linux/arm64")])
 def test_an_archive_holds_one_platform(tools: Tools, version: str, platform: str) -> None:
     """Newer Dockers save gaps where other platforms were not pulled, which kind refuses; older ones know no option."""
@@ -93,7 +102,8 @@ def test_a_cluster_that_exists_is_started_again(tools: Tools) -> None:
 
 def test_an_engine_of_ours_brings_node_image_and_images(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
     """What its node image holds already is not pulled."""
-    ours = Engine(tools.environment, "node:1", ("docker.io/library/nginx:1.26",), ("kind: ClusterConfiguration\n",))
+    held = ("docker.io/library/nginx:1.26", image.TAG)
+    ours = Engine(tools.environment, "node:1", held, ("kind: ClusterConfiguration\n",))
     monkeypatch.setattr(engine, "find", lambda: ours)
     kind.start(spec(tools), lambda _: None)
     assert not any("pull" in line for line in tools.told)

@@ -12,6 +12,7 @@ import pytest
 
 from labgrade.course.new import SKELETON
 from labgrade.home import home
+from labgrade.probe import image
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,12 @@ def test_it_installs_one_name_and_carries_the_whole_course(wheel: Path) -> None:
         assert {name for name in wanted if "__pycache__" not in name} <= course
     skeleton = {path.relative_to(home() / "src").as_posix() for path in SKELETON.rglob("*") if path.is_file()}
     assert skeleton <= set(names)
+
+
+def test_it_carries_the_images_of_the_probe_that_were_made(wheel: Path) -> None:
+    """A release makes them beforehand; no registry has them."""
+    made = {f"labgrade/probe/archives/{path.name}" for path in image.ARCHIVES.glob("*.tar")}
+    assert made == {name for name in zipfile.ZipFile(wheel).namelist() if "/archives/" in name}
 
 
 def test_it_grades_with_the_course_it_carries(wheel: Path, tmp_path: Path) -> None:

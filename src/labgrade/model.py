@@ -14,6 +14,13 @@ STATES: tuple[State, ...] = ("passed", "failed", "blocked", "skipped", "error")
 FULL_GRADE = 20
 """A lab's points add up to this, and grades are given out of it."""
 
+Cni = Literal["default", "cilium"]
+CNIS: tuple[Cni, ...] = ("default", "cilium")
+"""Pod networks that a cluster of ours can have; the default is kind's own."""
+
+COMPONENTS = ("cilium-envoy", "hubble-ui", "kindnet")
+"""What a machine without a container registry may lack: nothing makes these images there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -43,6 +50,17 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
+class Unproven:
+    """What cannot be proven of a lab where a component is lacking."""
+
+    component: str
+    checks: tuple[str, ...] = ()
+    """Ids of checks whose outcome says nothing there."""
+    cases: tuple[str, ...] = ()
+    """Answers that cannot be graded there: `starter`, `solution`, or a mistake's name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lab:
     """A lab as its lab.yaml describes it."""
 
@@ -61,6 +79,9 @@ class Lab:
     """Name of the kind cluster that students make for this lab; None: it is done on the practice cluster."""
     minutes: float | None = None
     """How long a student needs, as the author thinks; None where nobody said."""
+    cni: Cni = "default"
+    """The Pod network that it is made for. With a `cluster` of its own, its answers install that network."""
+    unproven: tuple[Unproven, ...] = ()
 
     def check(self, check_id: str) -> Check:
         """The check of that id; KeyError when there is none."""

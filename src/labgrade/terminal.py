@@ -121,6 +121,12 @@ def _details(outcome: Outcome, language: Language, titles: Mapping[str, Text]) -
     return [(label[language], words[language]) for label, words in rows if words[language]]
 
 
+def evidence(outcome: Outcome, *, verbose: bool) -> list[str]:
+    """The evidence as indented lines; unless `verbose`, only the tables of a failure, which are its best words."""
+    entries = [entry for entry in outcome.evidence if verbose or (outcome.state == "failed" and "\n" in entry)]
+    return [f"{INDENT}{part}" for entry in entries for part in harmless(entry).split("\n")]
+
+
 def _label_width(language: Language) -> int:
     return max(len(label[language]) for label in (wording.SAW, wording.WANTED, wording.TRY, wording.HINT))
 

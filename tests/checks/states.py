@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from labgrade.cluster.disturb import Disturb
-from labgrade.facts import Cluster, Fact, Pod, Reading, Workload
+from labgrade.errors import HarnessError
+from labgrade.facts import Cluster, Fact, Pod, Reading, Workload, pairs
 from labgrade.model import Json
-from labgrade.probe import Answer, ProbePod, Prober, Question, Verdict
+from labgrade.probe import Answer, Network, Prober, Question, Sources, Verdict
+from labgrade.probe.enforcement import Enforcement
 
 T = TypeVar("T")
 NAMESPACE = "lab"
@@ -171,14 +173,87 @@ class Hands:
         return cast(Disturb, self)
 
 
-def prober(answers: Mapping[str, Answer]) -> Prober:
-    """A prober whose every answer is laid down, by the question's words."""
+Told = Callable[[str, Question], Answer]
+"""From the name of a source and a question to the answer that is laid down for it."""
 
-    class Canned:
-        def ask(self, questions: Sequence[Question]) -> list[Answer]:
-            return [answers[question.words] for question in questions]
 
-    return Prober(lambda _: cast(ProbePod, Canned()), before=lambda: None)
+class Canned:
+    """A source whose answers are laid down."""
+
+    def __init__(self, name: str, told: Told) -> None:
+        self.name, self.ip, self.node, self._told = name, f"ip-of-{name}", name, told
+
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """What was laid down."""
+        return [self._told(self.name, question) for question in questions]
+
+    def remove(self) -> None:
+        """Nothing."""
+
+
+class NobodyToAsk:
+    """An API of a cluster that has no Hubble, nor anything else."""
+
+    def get(self, path: str, **_: str) -> Json:
+        """Nothing."""
+        raise HarnessError(f"nobody answers for {path}")
+
+
+class CannedSources:
+    """All sources, each known by a name: `own`, `node/two`, `host/two`, `app=web`, `in lab`, `pod/web-1`, `outside`."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._made: dict[str, Canned] = {}
+        self.api = NobodyToAsk()
+
+    def own(self, node: str = "", bearing: Mapping[str, str] | None = None) -> Canned:
+        """A Pod of ours."""
+        return self._once(pairs(bearing or {}) or (f"node/{node}" if node else "own"))
+
+    def host(self, node: str) -> Canned:
+        """A node."""
+        return self._once(f"host/{node}")
+
+    def within(self, namespace: str) -> Canned:
+        """A Pod of ours among the student's."""
+        return self._once(f"in {namespace}")
+
+    def borrowed(self, pod: Pod) -> Canned:
+        """A student's Pod."""
+        return self._once(repr(pod))
+
+    def outside(self) -> Canned:
+        """The machine that labgrade runs on."""
+        return self._once("outside")
+
+    def _once(self, name: str) -> Canned:
+        return self._made.setdefault(name, Canned(name, self._told))
+
+
+class CannedEnforcement:
+    """A Pod network of which it is laid down what it does with policies."""
+
+    def __init__(self, network: Network) -> None:
+        self._network: Network = network
+
+    def require(self) -> None:
+        """What was laid down."""
+        if self._network != "enforces":
+            raise HarnessError(f"this cluster's Pod network {self._network} policies")
+
+    def in_force(self) -> None:
+        """At once."""
+
+
+def traffic(told: Told, *, network: Network = "enforces", before: Callable[[], int] = lambda: 0) -> Prober:
+    """A prober whose every answer is laid down, by who asks and what."""
+    return Prober(cast(Sources, CannedSources(told)), cast(Enforcement, CannedEnforcement(network)), before)
+
+
+def prober(answers: Mapping[str, Answer], *, before: Callable[[], int] = lambda: 0) -> Prober:
+    """The same where it does not matter who asks: answers by the question's words."""
+    return traffic(lambda _, question: answers[question.words], before=before)
 
 
 def answer(words: str, verdict: Verdict, *addresses: str) -> Answer:

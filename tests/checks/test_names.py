@@ -9,7 +9,6 @@ import pytest
 from checks.names import assert_alias, assert_stands_for_pods
 from labgrade.errors import Unmet
 from labgrade.model import Json
-from labgrade.probe import Prober
 from tests.checks.states import World, answer, endpoints, made, pod, prober, service
 
 LABELS = {"app": "my-app"}
@@ -97,10 +96,10 @@ def test_pods_that_got_ready_while_the_question_waited_count() -> None:
     """A question waits until the objects have settled; what it is held against must be as new as its answer."""
     words = "dns A all.lab.svc.cluster.local."
     world = World(HEADLESS, endpoints("all", "10.0.0.1"), PODS[0])
-    asked = prober({words: answer(words, "connected", "10.0.0.1", "10.0.0.2")})
 
-    def another() -> None:
+    def another() -> int:
         world.objects.append(PODS[1])
+        return 0
 
-    late = Prober(asked._pod, before=another)  # pyright: ignore[reportPrivateUsage] - the same answers, later
+    late = prober({words: answer(words, "connected", "10.0.0.1", "10.0.0.2")}, before=another)
     assert_stands_for_pods(world.cluster, world.cluster.service("all"), late, labels=LABELS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -19,8 +18,9 @@ from checks.nodes import (
 from checks.placement import assert_pods_meet, assert_welcoming
 from labgrade.errors import Unmet
 from labgrade.model import Json
-from labgrade.probe import Answer, ProbePod, Prober, Question, Verdict
-from tests.checks.states import World, answer, made
+from labgrade.probe import Answer, Prober, Question, Sources, Verdict
+from labgrade.probe.enforcement import Enforcement
+from tests.checks.states import Canned, World, answer, made
 
 PODS, SERVICES, ZONE = "10.100.0.0/16", "10.200.0.0/16", "topology.kubernetes.io/zone"
 RESERVED: Json = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
@@ -67,21 +67,16 @@ class Pods:
         `address`: that of all Pods; else each has its own.
         """
         self._landed, self._verdicts, self._address = landed, verdicts or {}, address
-        self.prober = Prober(lambda node: cast(ProbePod, self._on(node)), before=lambda: None)
+        self.prober = Prober(cast(Sources, self), cast(Enforcement, None), before=lambda: 0)
 
-    def _on(self, name: str) -> object:
-        verdicts = self._verdicts
+    def own(self, node: str = "") -> Canned:
+        """The Pod on that node, or the one that the scheduler placed."""
+        found = Canned(node or self._landed, self._told)
+        found.ip = self._address or f"ip-of-{node}"
+        return found
 
-        class Canned:
-            node, ip = name or self._landed, self._address or f"ip-of-{name}"
-
-            def ask(self, questions: Sequence[Question]) -> list[Answer]:
-                return [
-                    answer(question.words, verdicts.get((self.node, question.data["host"]), "connected"))
-                    for question in questions
-                ]
-
-        return Canned()
+    def _told(self, node: str, question: Question) -> Answer:
+        return answer(question.words, self._verdicts.get((node, question.data["host"]), "connected"))
 
 
 def unmet(caught: pytest.ExceptionInfo[Unmet]) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from checks.visits import VISITS, assert_reached_by_name, assert_spread
 from labgrade.errors import Unmet
 from labgrade.model import Json
-from labgrade.probe import Answer, ProbePod, Prober, Question, Verdict
-from tests.checks.states import World, answer, made, pod, prober, service
+from labgrade.probe import Answer, Question, Verdict
+from tests.checks.states import World, answer, made, pod, prober, service, traffic
 
 LABELS = {"app": "my-app"}
 FULL, ABROAD = "http://web.lab.svc.cluster.local.:80/", "dns A web.default.svc.cluster.local."
@@ -67,19 +66,16 @@ def visit(*said: str, verdict: Verdict = "http", slices: int = 3, **spec: Any) -
     """Judges the spread of visits that are answered with these words in turn; how many were asked."""
     asked: list[Question] = []
 
-    class Canned:
-        def ask(self, questions: Sequence[Question]) -> list[Answer]:
-            asked.extend(questions)
-            bodies = [said[n % len(said)] for n in range(len(questions))]
-            return [replace(answer(q.words, verdict), body=b) for q, b in zip(questions, bodies, strict=True)]
+    def told(_: str, question: Question) -> Answer:
+        asked.append(question)
+        return replace(answer(question.words, verdict), body=said[len(asked) % len(said)])
 
     found = service("web", selector=LABELS)
     found["spec"] |= spec
     entries = [{"addresses": [f"10.0.0.{n}"], "targetRef": {"name": f"my-app-{n}"}} for n in range(1, slices + 1)]
     behind = made("EndpointSlice", "web-abcde", labels={"kubernetes.io/service-name": "web"}, endpoints=entries)
     world = World(found, behind, *PODS)
-    canned = Prober(lambda _: cast(ProbePod, Canned()), before=lambda: None)
-    assert_spread(world.cluster.service("web"), canned, port=80)
+    assert_spread(world.cluster.service("web"), traffic(told), port=80)
     return len(asked)
 
 

@@ -13,6 +13,7 @@ from labgrade.cluster.ownclaims import OwnClaims, Trial
 from labgrade.errors import HarnessError
 from labgrade.facts import Snapshot, StorageClass
 from labgrade.model import Json
+from labgrade.probe.program import OURS
 from tests.support.apiserver import ApiServer
 
 DRIVER, RUN = "csi.example.org", "0123abcd"
@@ -59,7 +60,7 @@ def tried(server: ApiServer, api: Api, monkeypatch: pytest.MonkeyPatch) -> Calla
     monkeypatch.setattr(ownclaims, "GO_SECONDS", 0.5)
     monkeypatch.setattr(ownclaims, "LOOK_SECONDS", 0.05)
     server.put("StorageClass", "drawers", provisioner=DRIVER)
-    claims = OwnClaims(api, RUN)
+    claims = OwnClaims(api, RUN, OURS)
     return lambda: claims.tried(StorageClass(Snapshot(api), None, "drawers"))
 
 
@@ -152,7 +153,7 @@ def test_the_namespace_goes_with_the_run_or_with_the_next(server: ApiServer, api
     """Also a killed run's, which is known by its name and label."""
     Provisioner(server)
     server.put("StorageClass", "drawers", provisioner=DRIVER)
-    claims = OwnClaims(api, RUN)
+    claims = OwnClaims(api, RUN, OURS)
     claims.tried(StorageClass(Snapshot(api), None, "drawers"))
     assert server.find("Namespace", SPACE)
     remove_orphans(api)
@@ -162,5 +163,5 @@ def test_the_namespace_goes_with_the_run_or_with_the_next(server: ApiServer, api
 
 def test_who_tried_nothing_has_nothing_to_remove(server: ApiServer, api: Api) -> None:
     """Most runs."""
-    OwnClaims(api, RUN).remove()
+    OwnClaims(api, RUN, OURS).remove()
     assert server.count("/namespaces", method="DELETE") == 0

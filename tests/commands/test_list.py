@@ -69,6 +69,17 @@ def test_minutes_version_and_cluster(course: Path, capsys: pytest.CaptureFixture
     assert "1 check · 45 min · Kubernetes 1.33 or later · a cluster of its own, kind-mine" in listed(course, capsys)
 
 
+def test_a_lab_that_is_made_for_cilium(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What makes such a cluster; where students make it themselves, only that."""
+    rubric = course / "labs/a01-pods/lab.yaml"
+    rubric.write_text(f"cni: cilium\n{rubric.read_text()}")
+    assert "1 check · Kubernetes 1.29 or later · Cilium: labgrade up --cni cilium" in listed(course, capsys)
+    rubric.write_text(f"cluster: mine\n{rubric.read_text()}")
+    (course / "labs/a01-pods/starter").mkdir()
+    (course / "labs/a01-pods/starter/kind.yaml").touch()
+    assert "1 check · Kubernetes 1.29 or later · a cluster of its own, kind-mine" in listed(course, capsys)
+
+
 def test_what_has_been_earned(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The grade beside each lab, a mark where nothing is left, the sum, and the lab to go on with."""
     all_earned("a01-pods")

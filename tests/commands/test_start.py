@@ -9,7 +9,9 @@ import pytest
 
 from labgrade import engine
 from labgrade.cli import main
+from labgrade.commands import start
 from labgrade.engine import Engine
+from labgrade.providers import ClusterSpec, Say, cilium, kind
 from tests.support.apiserver import ApiServer
 from tests.support.course import check, write_course, write_lab
 from tests.support.tools import Tools
@@ -84,6 +86,32 @@ def test_a_lab_begins_in_its_namespace(bench: Bench, capsys: pytest.CaptureFixtu
     assert "in namespace lab" in said
 
 
+POLICY = "kind: CiliumNetworkPolicy\napiVersion: cilium.io/v2\nmetadata: {name: http}\n"
+ADVICE = "This lab needs Cilium, and this cluster has none. One that has it is made by: labgrade up --cni cilium"
+
+
+def test_a_lab_that_needs_cilium_says_so(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the last line, where it is read, and only on a cluster without it; it begins all the same."""
+    bench.lab("d03", solution={"10-policy.yaml": POLICY})
+    assert bench.start("d03") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == ADVICE
+    kubectl = bench.tools.folder / "bin" / "kubectl"
+    found = json.dumps({"kind": "CustomResourceDefinition", "metadata": {"name": "ciliumnetworkpolicies.cilium.io"}})
+    script = f'case "$*" in "get customresourcedefinition/cilium"*) echo \'{found}\';;'
+    kubectl.write_text(kubectl.read_text().replace('case "$*" in', script))
+    assert bench.start("d03") == 0
+    assert ADVICE not in capsys.readouterr().out
+
+
+def test_a_lab_that_any_network_serves_does_not(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be proven on Cilium, and done elsewhere."""
+    bench.lab("d02", solution={"10-policy.yaml": "kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\n"})
+    path = bench.course / "labs/d02/lab.yaml"
+    path.write_text(f"cni: cilium\n{path.read_text()}")
+    assert bench.start("d02") == 0
+    assert ADVICE not in capsys.readouterr().out
+
+
 def test_cluster_scoped_work_counts_as_work(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     """It outlives the namespace: it is named, and only --reset deletes it; what all begin with stays."""
     bench.cluster_holds("fast")
@@ -128,6 +156,34 @@ def test_a_cluster_that_is_there_is_spared_until_reset(bench: Bench, capsys: pyt
     assert bench.tools.there.read_text() == "other\n"
 
 
+def test_steps_that_install_cilium_are_told_where_it_is(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nodes get its images, nothing is installed on them, and steps find chart, version and values."""
+    specs: list[ClusterSpec] = []
+    start = kind.start
+
+    def noted(spec: ClusterSpec, say: Say) -> None:
+        specs.append(spec)
+        start(spec, say)
+
+    monkeypatch.setattr(kind, "start", noted)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (bench.tools.folder / "bin" / "helm").symlink_to(bench.tools.folder / "bin" / "kind")
+    steps = bench.course / "labs/a01/starter/steps.sh"
+    steps.write_text(f'echo "$CILIUM_VERSION" > {tmp_path}/version; cat "$CILIUM_VALUES"; test -n "$CILIUM_CHART"\n')
+    assert bench.start("a01", "--quiet") != 0, "steps of a lab with another network are told nothing"
+    bench.tools.there.write_text("")
+    path = bench.course / "labs/a01/lab.yaml"
+    path.write_text(f"cni: cilium\n{path.read_text()}")
+    assert bench.start("a01", "--quiet") == 0
+    assert (tmp_path / "version").read_text().strip() == cilium.VERSION
+    assert [(spec.cni, spec.cni_images, bool(spec.config)) for spec in specs] == [
+        (None, False, True),
+        (None, True, True),
+    ]
+
+
 @pytest.mark.parametrize("option", ["--kubeconfig=other", "--context=kind-lab"])
 def test_a_lab_about_a_cluster_begins_on_no_other(
     bench: Bench, option: str, capsys: pytest.CaptureFixture[str]
@@ -136,3 +192,45 @@ def test_a_lab_about_a_cluster_begins_on_no_other(
     assert bench.start("a01", option) == 2
     assert "begins with a cluster of its own, own" in capsys.readouterr().err
     assert bench.told == []
+
+
+def _with_cilium_of_its_own(bench: Bench) -> None:
+    """Makes the lab with a cluster of its own one whose students install Cilium."""
+    path = bench.course / "labs/a01/lab.yaml"
+    path.write_text(f"cni: cilium\n{path.read_text()}")
+
+
+def test_who_installs_cilium_is_told_of_chart_and_values(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As lines for the shell, at the very end, quoted where need be."""
+    _with_cilium_of_its_own(bench)
+    given = {
+        "CILIUM_CHART": "/a folder/chart",
+        "CILIUM_VERSION": "1.17.2",
+        "CILIUM_VALUES": "/values.yaml",
+        "PATH": "/",
+    }
+
+    def environment(_: Engine) -> dict[str, str]:
+        return given
+
+    monkeypatch.setattr(start.cilium, "environment", environment)
+    assert bench.start("a01") == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "export CILIUM_CHART='/a folder/chart'",
+        "export CILIUM_VERSION=1.17.2",
+        "export CILIUM_VALUES=/values.yaml",
+    ]
+
+
+def test_without_helm_only_steps_are_refused(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """By hand, Cilium can be installed with other tools; and nothing is made that could not be finished."""
+    _with_cilium_of_its_own(bench)
+    assert bench.start("a01") == 0
+    assert "export" not in capsys.readouterr().out
+    (bench.course / "labs/a01/starter/steps.sh").write_text("true\n")
+    told = len(bench.told)
+    assert bench.start("a01") == 3
+    assert "helm is not installed" in capsys.readouterr().err
+    assert len(bench.told) == told

@@ -79,6 +79,21 @@ def test_a_configuration_changes_no_cluster_that_is_there(tools: Tools, capsys: 
     assert not any("create" in line for line in tools.told)
 
 
+def test_a_configuration_and_a_network_do_not_go_together(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file says itself what network its Pods get."""
+    assert up(tools, "--config", config(tools, "name: mine\n"), "--cni", "cilium") == 2
+    assert "--config and --cni do not go together" in capsys.readouterr().err
+    assert tools.told == []
+
+
+def test_a_network_is_asked_for(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cilium is installed, for which helm is needed: without it nothing is made."""
+    tools.environment["PATH"] = str(tools.folder / "bin")
+    assert up(tools, "--cni", "cilium") == 3
+    assert "helm is not installed" in capsys.readouterr().err
+    assert not any("create" in line for line in tools.told)
+
+
 def test_a_wrong_name_or_file_is_refused(tools: Tools, capsys: pytest.CaptureFixture[str]) -> None:
     """With a sentence and exit code 2."""
     assert up(tools, "--config", config(tools, "name: A_1\n")) == 2

@@ -73,6 +73,13 @@ CHANGED = [
     ("lab.yaml", "images: []", "images: [nginx]", "./lab.yaml:9: images.0 is 'nginx', but a pinned image is expected"),
     (
         "lab.yaml",
+        "images: []",
+        "unproven: {hubble-ui: {cases: [other-prot]}}",
+        "./lab.yaml:9: unproven.hubble-ui.cases.0 names 'other-prot', which is not known; did you mean 'other-port'?",
+    ),
+    ("lab.yaml", "images: []", "cni: flannel", "./lab.yaml:9: cni is 'flannel', which is not known"),
+    (
+        "lab.yaml",
         "  example:",
         "  exampel:",
         "./lab.yaml:12: checks.exampel has no function test_exampel in test_lab.py",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labgrade.course.answers import Answer
-from labgrade.course.manifests import cluster_scoped
+from labgrade.course.manifests import api_groups, cluster_scoped
 from labgrade.errors import UsageError
 
 CLASS = "kind: StorageClass\nmetadata: {name: fast}\n"
@@ -39,3 +39,11 @@ def test_a_manifest_that_is_no_yaml_is_named(tmp_path: Path) -> None:
     """Instead of a traceback."""
     with pytest.raises(UsageError, match=r"a\.yaml cannot be read as YAML"):
         found(tmp_path, a_yaml="kind: [\n")
+
+
+def test_api_groups(tmp_path: Path) -> None:
+    """Whose objects these are; Kubernetes' oldest have no group."""
+    path = tmp_path / "10-all.yaml"
+    path.write_text("---\n".join(f"apiVersion: {version}\n" for version in ("v1", "cilium.io/v2", "cilium.io/v2")))
+    assert api_groups(Answer("solution", (path,))) == {"", "cilium.io"}
+    assert api_groups(Answer("starter", ())) == frozenset()

@@ -9,7 +9,7 @@ import pytest
 from labgrade.course.library import find
 from labgrade.course.rubric import mistakes, read_lab, read_mistake
 from labgrade.errors import UsageError
-from labgrade.model import Lab
+from labgrade.model import Lab, Unproven
 
 GOOD = """\
 title: {en: Web, fr: Toile}
@@ -54,6 +54,27 @@ def test_a_good_lab_arrives_whole(tmp_path: Path) -> None:
     assert (healed.disturbs.fr, healed.optional) == ("supprime un Pod", "metrics")
 
 
+def test_what_a_lab_needs_of_cluster_and_machine(tmp_path: Path) -> None:
+    """The Pod network, and what cannot be proven without a component; by default nothing of either."""
+    plain = lab_of(tmp_path / "plain", GOOD)
+    assert (plain.cni, plain.unproven) == ("default", ())
+    (tmp_path / "b01-web" / "mistakes" / "late").mkdir(parents=True)
+    declared = "{hubble-ui: {checks: [served]}, cilium-envoy: {cases: [solution, late], checks: [there]}}"
+    lab = lab_of(tmp_path, f"cni: cilium\nunproven: {declared}\n{GOOD}")
+    assert lab.cni == "cilium"
+    assert lab.unproven == (
+        Unproven("hubble-ui", checks=("served",)),
+        Unproven("cilium-envoy", checks=("there",), cases=("solution", "late")),
+    )
+
+
+def unproven(words: str) -> str:
+    """What stands in the place of the namespace's line, with `unproven` below."""
+    return f"namespace: b01\nunproven: {words}"
+
+
+ENVOY = "unproven.cilium-envoy"
+
 WRONG = [
     ("title: {en: Web, fr: Toile}", "title: Web", ":1: title is 'Web', but a mapping is expected"),
     ("title: {en: Web, fr: Toile}", "title: {en: Web}", ":1: title.fr is missing: every text stands in French"),
@@ -74,6 +95,27 @@ WRONG = [
         ":3: kubernetes is '1.9', but labgrade grades 1.29 and later",
     ),
     ("namespace: b01", "namespace: b01\nkubernetes: new", ":3: kubernetes is 'new', but a version like \"1.29\""),
+    (
+        "namespace: b01",
+        "namespace: b01\ncni: cillium",
+        ":3: cni is 'cillium', which is not known; did you mean 'cil",
+    ),
+    ("namespace: b01", "namespace: b01\ncni: [cilium]", ":3: cni is ['cilium'], but a string is expected"),
+    ("namespace: b01", unproven("[cilium-envoy]"), ":3: unproven is ['cilium-envoy'], but a mapping is expected"),
+    ("namespace: b01", unproven("{envoy: {cases: [solution]}}"), ":3: unproven.envoy is not known; did you mean 'cil"),
+    ("namespace: b01", unproven("{cilium-envoy: [there]}"), f":3: {ENVOY} is ['there'], but a mapping is expected"),
+    ("namespace: b01", unproven("{cilium-envoy: {}}"), f":3: {ENVOY} names neither `checks` nor `cases`"),
+    ("namespace: b01", unproven("{cilium-envoy: {check: [there]}}"), f":3: {ENVOY}.check is not known; did you mean"),
+    (
+        "namespace: b01",
+        unproven("{cilium-envoy: {checks: [ther]}}"),
+        f":3: {ENVOY}.checks.0 names 'ther', which is not known; did you mean 'there'?",
+    ),
+    (
+        "namespace: b01",
+        unproven("{cilium-envoy: {cases: [solutions]}}"),
+        f":3: {ENVOY}.cases.0 names 'solutions', which is not known; did you mean 'solution'? (known: s",
+    ),
     ("namespace: b01", "namespace: b01\nimages: nginx", ":3: images is 'nginx', but a list is expected"),
     ("namespace: b01", "namespace: b01\nimages: [1.26]", ":3: images.0 is 1.26, but a string is expected"),
     (LAST, "    points: 3\n", ":3: checks add up to 20.5 points, but to 20 they must"),

@@ -191,7 +191,7 @@ def test_a_pod_that_finds_its_way(patient: Patient, server: ApiServer) -> None:
 
     def answers(_: str, command: list[str]) -> tuple[int, str, str]:
         lines = [{"index": n, "verdict": "connected", "seconds": 0.01} for n in range(2)]
-        return 0, "\n".join([*map(json.dumps, lines), command[-1]]), ""
+        return 0, "\n".join([*map(json.dumps, lines), f"{command[-2]} {len(lines)}"]), ""
 
     server.exec = answers
     assert only(trial(patient)).level == "fine"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,19 @@ class Practice:
 @pytest.fixture(scope="session")
 def practice(tmp_path_factory: pytest.TempPathFactory) -> Generator[Practice]:
     """A cluster in a home of its own, so that nothing of the developer's is touched."""
-    home = tmp_path_factory.mktemp("home")
+    with _cluster(tmp_path_factory.mktemp("home")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def cilium(tmp_path_factory: pytest.TempPathFactory) -> Generator[Practice]:
+    """The same with Cilium, for one module: two clusters and their tests are much for a small machine."""
+    with _cluster(tmp_path_factory.mktemp("home"), "--cni", "cilium") as found:
+        yield found
+
+
+@contextmanager
+def _cluster(home: Path, *words: str) -> Generator[Practice]:
     environment = {
         **os.environ,
         "XDG_STATE_HOME": str(home / "state"),
@@ -85,7 +98,7 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Generator[Practice]:
         patch.setenv("XDG_STATE_HOME", environment["XDG_STATE_HOME"])
         patch.setenv("KUBECONFIG", environment["KUBECONFIG"])
         try:
-            up = cluster.labgrade("up", "--name", cluster.name, seconds=900)
+            up = cluster.labgrade("up", "--name", cluster.name, *words, seconds=1800)
             assert up.returncode == 0, up.stderr
             yield cluster
         finally:

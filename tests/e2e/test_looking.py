@@ -17,7 +17,8 @@ from labgrade.cluster.nodepods import NodePods
 from labgrade.course import answers
 from labgrade.facts import Cluster, Pod, Snapshot
 from labgrade.patience import until
-from labgrade.probe import ProbePod, dns, http, tcp
+from labgrade.probe import ProbePod, Sources, dns, http, tcp
+from labgrade.probe.program import on_nodes
 from labgrade.providers import loading
 from labgrade.runid import new_run
 
@@ -39,9 +40,10 @@ def grader_environment(practice: Practice, tmp_path: Path, monkeypatch: pytest.M
 @pytest.fixture
 def probe(practice: Practice, tmp_path: Path) -> Generator[ProbePod]:
     """A probe Pod of the test's own."""
-    pod = ProbePod(practice.api(tmp_path / "api"), new_run())
-    yield pod
-    pod.remove()
+    api, run = practice.api(tmp_path / "api"), new_run()
+    sources = Sources(api, run, lambda: on_nodes(Cluster(Snapshot(api), "default").nodes()))
+    yield sources.own()
+    sources.remove()
 
 
 @b01

@@ -132,7 +132,7 @@ def test_every_answer_that_this_commit_picks_is_proven(
     """Starter, solution and a share of the mistakes of every lab, on a cluster that `prove` makes and removes."""
     seed = practice.environment.get("LABGRADE_PROOF_SEED", "")
     proved = practice.labgrade(
-        "prove", "--all", "--part", "3", "--seed", seed, "--out", str(tmp_path / "proof"), seconds=1800
+        "prove", "--all", "--part", "4", "--seed", seed, "--out", str(tmp_path / "proof"), seconds=3000
     )
     print(proved.stdout)
     assert proved.returncode == 0, proved.stdout + proved.stderr

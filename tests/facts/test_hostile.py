@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labgrade.facts import Cluster, Recorded
+from labgrade.facts import CiliumNetworkPolicy, Cluster, NetworkPolicy, Recorded
 from labgrade.model import Json
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -26,7 +26,19 @@ def test_a_revision_that_is_no_number(words: str) -> None:
     assert cluster("Deployment", annotations=notes).deployment("web").revision == 0
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "ReplicaSet", "Pod", "Service", "PersistentVolumeClaim"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "CiliumNetworkPolicy",
+        "Deployment",
+        "NetworkPolicy",
+        "PersistentVolumeClaim",
+        "Pod",
+        "ReplicaSet",
+        "Service",
+        "StatefulSet",
+    ],
+)
 def test_objects_with_nothing_in_them(kind: str) -> None:
     """No labels, annotations, spec or status: every fact has an answer, and so has an object that is not there."""
     seen = cluster(kind, labels=None, annotations=None, ownerReferences=None)
@@ -38,6 +50,8 @@ def test_objects_with_nothing_in_them(kind: str) -> None:
             "Pod": seen.pod(name),
             "Service": seen.service(name),
             "PersistentVolumeClaim": seen.claim(name),
+            "NetworkPolicy": NetworkPolicy(seen.reading, "lab", name),
+            "CiliumNetworkPolicy": CiliumNetworkPolicy(seen.reading, "lab", name),
         }
         found = handles[kind]
         for fact in (each for each in dir(type(found)) if not each.startswith("_")):

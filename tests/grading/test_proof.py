@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from labgrade.errors import UsageError
-from labgrade.grading.proof import Case, cases, judge, share
-from labgrade.model import Check, ClusterInfo, Lab, LabResult, Mistake, Outcome, State
+from labgrade.grading.proof import Case, Finding, Kind, cases, judge, share
+from labgrade.model import Check, ClusterInfo, Lab, LabResult, Mistake, Outcome, State, Unproven
 from labgrade.text import Text
 from tests.support.course import check, write_course, write_lab
 
@@ -73,6 +74,70 @@ def test_an_answer_comes_to_exactly_what_it_must(case: Case, results: list[LabRe
     assert finding.verdict == verdict
     assert any(line.startswith(said) for line in finding.differences) or (verdict, said) == ("proven", "")
     assert not (verdict == "proven" and finding.differences)
+
+
+def lacking(kind: Kind, **lists: tuple[str, ...]) -> Case:
+    """A case of a lab of which these checks or cases are unproven without hubble-ui; as a mistake it fails `a`."""
+    lab = dataclasses.replace(lab_of(), unproven=(Unproven("kindnet", ("a",)), Unproven("hubble-ui", **lists)))
+    return Case(lab, kind, MISTAKE.mistake if kind == "mistake" else None)
+
+
+NEEDS = ("c needs hubble-ui, which this machine cannot have",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "states", "verdict", "said"),
+    [
+        ("solution", "passed passed passed", "unproven", NEEDS),
+        ("solution", "passed passed failed", "unproven", NEEDS),
+        ("solution", "passed passed skipped", "unproven", NEEDS),
+        ("solution", "passed passed error", "unproven", NEEDS),
+        ("solution", "passed passed blocked", "unproven", NEEDS),
+        ("solution", "passed failed failed", "wrong", ("b: failed, not passed (words)",)),
+        ("solution", "passed error failed", "error", ("b: could not be looked at: words",)),
+        ("mistake", "failed blocked failed", "unproven", NEEDS),
+        ("starter", "failed failed passed", "unproven", NEEDS),
+        ("starter", "failed failed failed", "unproven", NEEDS),
+        ("starter", "failed failed blocked", "proven", ()),
+        ("starter", "passed failed blocked", "wrong", ("a: passed with 10 points, though nothing was done",)),
+    ],
+)
+def test_what_this_machine_lacks_leaves_a_check_unproven(
+    kind: Kind, states: str, verdict: str, said: tuple[str, ...]
+) -> None:
+    """Whatever the check says, and only that check; one that is blocked as it must be is blocked everywhere."""
+    result = graded(*cast(list[State], states.split()))
+    results = [result, result] if kind == "solution" else [result]
+    finding = judge(lacking(kind, checks=("c",)), results, lacks=["hubble-ui"])
+    assert (finding.verdict, finding.differences, finding.excused) == (verdict, said, said == NEEDS)
+
+
+def test_what_this_machine_has_is_proven_as_ever() -> None:
+    """A declaration for another machine excuses nothing here."""
+    case, failing = lacking("solution", checks=("c",)), graded("passed", "passed", "failed")
+    for lacks in ([], ["cilium-envoy"]):
+        assert judge(case, [failing, failing], lacks).verdict == "wrong"
+        assert judge(case, [ALL, ALL], lacks) == Finding(case, "proven", (), 6.0)
+
+
+def test_an_undeclared_skip_is_not_excused() -> None:
+    """It stays what it is, beside something that is."""
+    result = graded("passed", "skipped", "failed")
+    finding = judge(lacking("solution", checks=("c",)), [result, result], lacks=["hubble-ui"])
+    assert (finding.verdict, finding.differences, finding.excused) == ("unproven", ("b: skipped, words",), False)
+
+
+def test_several_checks_and_components_are_all_named() -> None:
+    """In one sentence each."""
+    finding = judge(lacking("solution", checks=("b", "c")), [ALL, ALL], lacks=["hubble-ui", "kindnet"])
+    assert finding.differences == ("a needs kindnet; b, c need hubble-ui, which this machine cannot have",)
+
+
+def test_cases_that_need_what_is_lacking() -> None:
+    """By name, and only where it is lacking."""
+    solution, wrong = lacking("solution", cases=("solution",)), lacking("mistake", cases=("wrong",))
+    assert solution.needed(["hubble-ui"]) == wrong.needed(["kindnet", "hubble-ui"]) == ["hubble-ui"]
+    assert solution.needed(["kindnet"]) == lacking("starter", cases=("solution",)).needed(["hubble-ui"]) == []
 
 
 def all_cases(labs: int = 3, mistakes: int = 20) -> list[Case]:

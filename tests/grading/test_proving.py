@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ import pytest
 
 from labgrade.course.library import Course
 from labgrade.course.rubric import read_lab
+from labgrade.engine import Engine
 from labgrade.errors import HarnessError, UsageError
 from labgrade.grading import proof, proving
 from labgrade.grading.proof import Case, Finding
@@ -22,17 +23,19 @@ from labgrade.providers import ClusterSpec
 from tests.support.course import check, write_course, write_lab
 
 CONFIG = "kind: Cluster\n"
+CILIUM = "cni: cilium\n"
 
 
-def lab_of(course: Path, name: str, manifests: str = "", *, own: bool = False) -> Lab:
-    """A lab whose solution holds these manifests, and that is about a cluster if it is its `own`."""
+def lab_of(course: Path, name: str, manifests: str = "", *, own: bool = False, head: str = "") -> Lab:
+    """A lab whose solution holds these manifests, and that is about a cluster if it is its `own`; `head`: more keys."""
     folder = write_lab(course, name, check("there", 20), "")
     for answer in ("starter", "solution"):
         (folder / answer).mkdir()
     (folder / "solution" / "10-all.yaml").write_text(manifests)
     if own:
         (folder / "starter" / "kind.yaml").write_text(CONFIG)
-        (folder / "lab.yaml").write_text(f"cluster: {name}\n{(folder / 'lab.yaml').read_text()}")
+        head += f"cluster: {name}\n"
+    (folder / "lab.yaml").write_text(head + (folder / "lab.yaml").read_text())
     return read_lab(folder)
 
 
@@ -64,25 +67,44 @@ def test_cases_are_sorted_by_what_they_share(course: Path) -> None:
     bridge = both(lab_of(course, "e02", holding("PersistentVolume", "StorageClass")))
     found = plan([*classes, *plain, *volumes, *alone, *web, *bridge])
     assert found.alone == tuple(alone)
-    assert found.together == tuple(plain)
-    chains = {chain.kinds: chain.cases for chain in found.chains}
+    (shared,) = found.shared
+    assert shared.together == tuple(plain)
+    chains = {chain.kinds: chain.cases for chain in shared.chains}
     assert chains == {
         frozenset({"IngressClass"}): tuple(web),
         frozenset({"PersistentVolume", "StorageClass"}): (*classes, *volumes, *bridge),
     }
-    assert set(found.shared) == {*plain, *classes, *web, *volumes, *bridge}
+    assert set(shared.cases) == {*plain, *classes, *web, *volumes, *bridge}
+
+
+def test_each_pod_network_has_a_cluster(course: Path) -> None:
+    """With chains of its own: what one cluster holds is nothing to the other."""
+    plain, classes = both(lab_of(course, "b01")), both(lab_of(course, "e03", holding("StorageClass")))
+    network = both(lab_of(course, "d02", head=CILIUM))
+    chained = both(lab_of(course, "d05", holding("StorageClass"), head=CILIUM))
+    alone = both(lab_of(course, "d01", own=True, head=CILIUM))
+    found = plan([*network, *plain, *alone, *classes, *chained])
+    assert found.alone == tuple(alone)
+    assert [(each.cni, each.together, [chain.cases for chain in each.chains]) for each in found.shared] == [
+        ("default", tuple(plain), [tuple(classes)]),
+        ("cilium", tuple(network), [tuple(chained)]),
+    ]
+    assert [each.cni for each in plan([*network, *alone]).shared] == ["cilium"], "and only where some case needs it"
 
 
 @dataclass
 class Stage:
     """Clusters and proofs that are only written down; what happens at each is told by `on`."""
 
+    lacks: tuple[str, ...] = ()
     there: set[str] = field(default_factory=set[str])
     most_at_once: int = 0
     made: list[ClusterSpec] = field(default_factory=list[ClusterSpec])
     proved: list[tuple[str, str, frozenset[str]]] = field(default_factory=list[tuple[str, str, frozenset[str]]])
     """Case, folder of the kubeconfig, kinds that are kept."""
     on: dict[str, Callable[[], object]] = field(default_factory=dict[str, Callable[[], object]])
+    given: dict[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """What each case's steps got beside the usual."""
 
     def start(self, spec: ClusterSpec, _: Callable[[str], None]) -> None:
         """Makes a cluster."""
@@ -95,16 +117,33 @@ class Stage:
         """Removes it."""
         self.there.discard(name)
 
-    def prove(self, case: Case, _: Course, kubeconfig: Path, __: Path, *, keeping: frozenset[str]) -> Finding:
+    def prove(
+        self,
+        case: Case,
+        _: Course,
+        kubeconfig: Path,
+        __: Path,
+        *,
+        keeping: frozenset[str],
+        lacks: Collection[str],
+        environment: Mapping[str, str],
+    ) -> Finding:
         """Proves a case."""
+        self.given[f"{case.lab.id} {case.name}"] = environment
+        assert lacks == self.lacks
         self.proved.append((f"{case.lab.id} {case.name}", str(kubeconfig.parent), keeping))
         self.on.get(f"{case.lab.id} {case.name}", lambda: None)()
         return Finding(case, "proven", (), 0.0)
 
     def all_of(self, course: Path, cases: Sequence[Case], told: list[Finding]) -> list[Finding]:
         """The findings, and what was told of them as they came."""
-        whole = Proving(Course(course), course, jobs=2, say=lambda _: None, told=told.append)
+        whole = Proving(Course(course), course, jobs=2, say=lambda _: None, told=told.append, lacks=self.lacks)
         return whole.prove(cases)
+
+
+def cilium_environment(_: Engine) -> dict[str, str]:
+    """What steps are told of Cilium."""
+    return {"CILIUM_VERSION": "1.2.3"}
 
 
 @pytest.fixture
@@ -113,6 +152,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     found = Stage()
     monkeypatch.setattr(proving, "PROVIDERS", {"kind": SimpleNamespace(start=found.start, stop=found.stop)})
     monkeypatch.setattr(proof, "prove", found.prove)
+    monkeypatch.setattr(proving.engine, "find", lambda: Engine({}))
+    monkeypatch.setattr(proving.cilium, "environment", cilium_environment)
     return found
 
 
@@ -150,6 +191,49 @@ def test_what_writes_for_everybody_begins_when_the_others_are_done(stage: Stage,
     cases = both(lab_of(course, "e03", holding("StorageClass")), lab_of(course, "b01"), lab_of(course, "e04"))
     stage.all_of(course, cases, [])
     assert [case for case, _, _ in stage.proved][-2:] == ["e03 starter", "e03 solution"]
+
+
+def test_the_shared_clusters_are_made_one_after_another(stage: Stage, course: Path) -> None:
+    """Two at once are what a machine's memory has room for: a shared one, and one that a case has to itself."""
+    cases = both(
+        lab_of(course, "b01"),
+        lab_of(course, "d02", head=CILIUM),
+        lab_of(course, "d01", own=True, head=CILIUM),
+        lab_of(course, "a01", own=True),
+    )
+    stage.all_of(course, cases, [])
+    assert [spec.cni for spec in stage.made if not spec.config] == ["default", "cilium"]
+    own = [(spec.cni, spec.cni_images) for spec in stage.made if spec.config]
+    assert own == [(None, True), (None, True), (None, False), (None, False)], "what it installs is the answer's to say"
+    assert not any(spec.cni_images for spec in stage.made if not spec.config)
+    assert stage.most_at_once <= 2
+    assert stage.there == set()
+    folders = {case: folder for case, folder, _ in stage.proved}
+    assert folders["d02 starter"] == folders["d02 solution"] != folders["b01 starter"]
+
+
+def test_steps_that_install_cilium_are_told_where_it_is(stage: Stage, course: Path) -> None:
+    """Those of other labs get nothing more, and so need no helm."""
+    labs = lab_of(course, "b01"), lab_of(course, "d02", head=CILIUM), lab_of(course, "d01", own=True, head=CILIUM)
+    stage.all_of(course, both(*labs), [])
+    given = {case for case, more in stage.given.items() if more}
+    assert given == {"d01 starter", "d01 solution"}
+    assert stage.given["d01 starter"] == {"CILIUM_VERSION": "1.2.3"}
+
+
+def test_a_case_that_needs_what_is_lacking_is_not_run(stage: Stage, course: Path) -> None:
+    """It is told all the same; a cluster that only it needs is not made. Where nothing is lacking it is run."""
+    head = CILIUM + "unproven: {cilium-envoy: {cases: [solution]}, hubble-ui: {checks: [there]}}\n"
+    cases = both(lab_of(course, "d03", head=head))[1:]
+    stage.lacks = ("cilium-envoy", "hubble-ui")
+    told: list[Finding] = []
+    (finding,) = stage.all_of(course, cases, told)
+    assert (finding.verdict, finding.excused) == ("unproven", True)
+    assert finding.differences == ("needs cilium-envoy, which this machine cannot have",)
+    assert told == [finding]
+    assert (stage.made, stage.proved) == ([], [])
+    stage.lacks = ("hubble-ui",)
+    assert [each.verdict for each in stage.all_of(course, cases, [])] == ["proven"]
 
 
 @pytest.mark.parametrize("error", [HarnessError("no disk"), UsageError("kind.yaml is wrong")])

@@ -221,6 +221,45 @@ def test_traffic_is_asked_again_for_a_while_after_the_cluster_settled(make: Make
     assert bench.judged == tried + 1
 
 
+def test_within_a_reading_traffic_is_as_it_was(make: Make) -> None:
+    """Checks that pass at once share what the first of them asked."""
+    bench = make()
+    bench.start(ready=True)
+    readings = [bench.reconciler.probing() for _ in range(3)]
+    assert bench.meets(bench.served)
+    assert {*readings, bench.reconciler.probing()} == {readings[0]}
+
+
+@pytest.mark.parametrize("what", ["a change", "a disturbance", "another look at traffic"])
+def test_after_this_traffic_is_asked_anew(make: Make, what: str) -> None:
+    """What was asked before says nothing any more."""
+    bench = make()
+    bench.start(ready=True)
+    before, readings = bench.reconciler.probing(), list[int]()
+
+    def unmet() -> None:
+        readings.append(bench.reconciler.probing())
+        raise Unmet("not yet")
+
+    def reads() -> None:
+        bench.cluster.deployment("web").exists  # noqa: B018 - a list that can change
+        raise Unmet("not yet")
+
+    if what == "a disturbance":
+        bench.reconciler.disturbed()
+        readings.append(bench.reconciler.probing())
+    elif what == "a change":
+        bench.later(lambda: bench.deploy(1))
+        bench.meets(reads)
+        readings.append(bench.reconciler.probing())
+    else:
+        assert not bench.meets(unmet)
+        assert readings.pop(0) == before
+        assert len(readings) >= 2
+    assert before not in readings
+    assert readings == sorted(set(readings))
+
+
 def test_a_disturbance_begins_anew(make: Make) -> None:
     """After we changed the cluster there is something to wait for again, and nothing read before counts."""
     bench = make()

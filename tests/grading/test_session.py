@@ -1,4 +1,4 @@
-"""What the checks of one grading share."""
+"""What the checks of one grading share, and what is left of it in the cluster: nothing."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import pytest
 
 from labgrade.cluster.api import Api
 from labgrade.course.rubric import read_lab
-from labgrade.errors import HarnessError
+from labgrade.errors import HarnessError, Unmet
+from labgrade.facts import Node, Recorded
 from labgrade.grading.session import Grading, Options
 from labgrade.patience import TRANSPORT_TRIES
 from tests.support.apiserver import ApiServer
 from tests.support.course import check, write_course, write_lab
+from tests.support.probes import Played, every
 
 
 @pytest.fixture
@@ -45,3 +47,49 @@ def test_a_cluster_that_is_back_is_graded_on(grading: Grading, server: ApiServer
     grading.lose(HarnessError("no answer"))
     server.fault(503, "/version", times=TRANSPORT_TRIES - 1)
     grading.require_cluster()
+
+
+def spaces(server: ApiServer) -> list[str]:
+    """Namespaces of ours that are there."""
+    found = server.listed("/api/v1", "namespaces", None)["items"] or []
+    return [each["metadata"]["name"] for each in found if each["metadata"]["name"].startswith("labgrade-")]
+
+
+def test_a_lab_that_tries_no_traffic_has_no_pod_of_ours(grading: Grading, server: ApiServer) -> None:
+    """A prober alone makes none."""
+    assert grading.prober is grading.prober
+    grading.close()
+    assert server.count("", "POST") == 0
+    assert server.count("", "DELETE") == 0
+
+
+def test_whoever_asked_is_removed_in_the_end(grading: Grading, server: ApiServer) -> None:
+    """All the sources of all the checks, with their namespaces, also where one cannot be removed."""
+    server.exec = Played(every("connected")).exec
+    server.put("Namespace", "lab")
+    probe = grading.prober
+    node = Node(Recorded(), None, "lab-1")
+    among = probe.within("lab")
+    for each in (probe, probe.at(node), probe.bearing({"app": "web"}), among):
+        assert each.tcp("10.0.0.1", 80).connected
+    assert len(spaces(server)) == 2
+    assert server.find("Pod", among.name, "lab")
+    server.fault(403, "/pods/probe", method="DELETE")
+    grading.close()
+    assert spaces(server) == []
+    assert server.find("Pod", among.name, "lab") is None
+    assert server.find("Namespace", "lab")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_who_brings_the_cluster_answers_for_its_network(
+    grading: Grading, server: ApiServer, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> None:
+    """The student where the lab is about a cluster of theirs, nobody elsewhere."""
+    monkeypatch.setattr("labgrade.probe.enforcement.ENFORCED_SECONDS", 0.4)
+    if own:
+        object.__setattr__(grading.lab, "cluster", object())  # whatever it asks for
+    server.exec = Played(every("connected")).exec
+    with pytest.raises(Unmet if own else HarnessError, match="ignores NetworkPolicies"):
+        grading.prober.require_enforcement()
+    grading.close()

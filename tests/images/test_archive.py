@@ -55,6 +55,22 @@ def test_parents_appear_by_themselves() -> None:
     assert found["tmp"].mode == 0o1777
 
 
+def test_of_a_package_only_some_paths_are_taken(tmp_path: Path) -> None:
+    """Those that begin with one of the words."""
+    root = tmp_path / "root"
+    (root / "DEBIAN").mkdir(parents=True)
+    (root / "DEBIAN/control").write_text("Package: a\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: a\n")
+    for name in ("llc", "opt"):
+        (root / "usr/bin").mkdir(parents=True, exist_ok=True)
+        (root / "usr/bin" / name).write_text(name)
+    subprocess.run(["dpkg-deb", "--build", root, tmp_path / "a.deb"], check=True, capture_output=True)
+    tree = Tree()
+    tree.deb(tmp_path / "a.deb", only=["usr/bin/llc"])
+    assert list(tree.entries) == ["usr/bin/llc"]
+    tree.deb(tmp_path / "a.deb")
+    assert "usr/bin/opt" in tree.entries
+
+
 def test_old_paths_lead_into_usr() -> None:
     """What a package puts into /bin or /lib64 lies below /usr, where the links of a merged system lead."""
     tree = Tree()

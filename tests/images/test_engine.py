@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from images import contract, host, processes
-from images.engine import answers
+from images.engine import Engine, answers
 from images.places import Places, of_this_user
 from images.recipes import all_recipes
 from images.teardown import mounts_below
@@ -24,17 +24,37 @@ def places(tmp_path: Path) -> Places:
 
 
 def test_the_contract_holds_what_others_need(tmp_path: Path) -> None:
-    """engine.json names address, tools, node image, the labs' images and the patch, and nothing else."""
+    """engine.json names address, tools, node images, the labs' images, the patch and what is missing, no more."""
     here = places(tmp_path)
     here.engine.mkdir()
-    contract.write(here, contract.contents(here, tmp_path / "bin", "docker.io/kindest/node:v1-abc", all_recipes()))
+    second = {"node_image": None, "chart": "/chart"}
+    whole = contract.contents(here, tmp_path / "bin", "docker.io/kindest/node:v1-abc", all_recipes(), second)
+    contract.write(here, whole)
     read = json.loads(here.contract.read_text(encoding="utf-8"))
-    assert list(read) == ["schema", "docker_host", "path", "node_image", "images", "kubeadm_patches"]
+    assert list(read) == ["schema", "docker_host", "path", "node_image", "images", "kubeadm_patches", "lacks", "cilium"]
     assert read["schema"] == "labgrade/engine/v1"
     assert read["docker_host"] == f"unix://{here.socket}"
     assert "docker.io/library/busybox:1.36" in read["images"]
     assert "failCgroupV1: false" in read["kubeadm_patches"][0]
+    assert "cilium-envoy" in read["lacks"]
+    assert read["cilium"] | second == read["cilium"]
+    assert read["cilium"]["prepare"][1:] == ["-m", "images", "cilium"]
+    assert (Path(read["cilium"]["cwd"]) / "images/__main__.py").is_file()
     assert [path.name for path in here.engine.iterdir()] == ["engine.json"]
+
+
+def test_the_node_images_of_earlier_builds_go(tmp_path: Path) -> None:
+    """All but the named ones, with Cilium or without; images of other names stay."""
+    here = places(tmp_path)
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\necho "$*" >> {tmp_path}/log\n'
+        'case "$*" in *"kindest/node") printf "v1-old\\nv1-new\\nv1-cilium-new\\nv1-cilium-old\\n";; esac\n'
+    )
+    docker.chmod(0o755)
+    Engine(here, tmp_path).keep_only("docker.io/kindest/node:v1-new", "docker.io/kindest/node:v1-cilium-new")
+    removed = [line.split()[-1] for line in (tmp_path / "log").read_text().splitlines() if " rmi " in line]
+    assert removed == ["kindest/node:v1-old", "kindest/node:v1-cilium-old"]
 
 
 def test_a_deep_cache_gets_a_short_socket(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The node image's files follow kind's module, and the Go sources decide what is compiled."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,11 @@ def test_a_changed_source_is_compiled_again(tmp_path: Path) -> None:
     """The digest of the Go sources changes with a source and with a pin, and with nothing else."""
     source = tmp_path / "go"
     shutil.copytree(gobuild.SOURCE, source)
-    first = gobuild.source_digest(source)
+    module = replace(gobuild.KUBERNETES, source=source)
+    first = gobuild.source_digest(module)
     (source / "notes.txt").write_text("x", encoding="utf-8")
-    assert gobuild.source_digest(source) == first
+    assert gobuild.source_digest(module) == first
     (source / "go.sum").write_text("", encoding="utf-8")
-    assert gobuild.source_digest(source) != first
+    changed = gobuild.source_digest(module)
+    assert changed != first
+    assert gobuild.source_digest(replace(module, tags="x")) != changed

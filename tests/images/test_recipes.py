@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from images.debian import Wanted
 from images.recipes import Recipe, all_recipes, read
 from images.trouble import Misuse
 
@@ -33,6 +34,15 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
     assert recipe.copies == {"/etc/shop.conf": tmp_path / "shop.conf"}
 
 
+def test_parts_of_packages_are_packages_of_their_own(tmp_path: Path) -> None:
+    """They come without what they depend on, each with the paths that are taken out of it."""
+    path = tmp_path / "shop.yaml"
+    path.write_text("tags: [shop:1]\ndebian: {suite: trixie, packages: [nginx], parts: {llvm: [usr/bin/llc]}}\n")
+    recipe = read(path)
+    assert recipe.parts == Wanted("trixie", ("llvm",), alone=True)
+    assert recipe.taken == {"llvm": ("usr/bin/llc",)}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -45,6 +55,8 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("tags: [a:1]\ndebian: {packages: [curl]}", "debian needs `suite`"),
         ("tags: [a:1]\ndebian: {suit: trixie}", "Did you mean `suite`?"),
         ("tags: [a:1]\nlinks: {bin/a: b}", "bin/a must be an absolute path inside the image."),
+        ("tags: [a:1]\nmodule: {bin/a: b}", "bin/a must be an absolute path inside the image."),
+        ("tags: [a:1]\nowners: {/home/a: 1}", "owners names /home/a, which is not among its directories."),
         ("tags: [a:1]\ncopies: {/a: absent.conf}", "copies names absent.conf, which is not there."),
     ],
 )

@@ -26,6 +26,7 @@ from urllib.parse import parse_qs, urlsplit
 from labgrade.facts.reading import RESOURCES
 from labgrade.kubeconfig import Access
 from labgrade.model import Json
+from labgrade.probe.image import TAG
 
 Key = tuple[str | None, str]
 """Namespace and name of an object."""
@@ -35,7 +36,7 @@ Exec = Callable[[str, list[str]], tuple[int | None, str, str]]
 
 PATH = re.compile(
     r"(?P<root>/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/(?P<space>[^/]+)(?=/))?"
-    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?P<exec>/exec)?"
+    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?P<sub>/exec|/ephemeralcontainers)?"
 )
 PEM = Path(__file__).parent / "pem"
 ASKED_FOR = "a fault was asked for"
@@ -108,7 +109,8 @@ class ApiServer:
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         for number in range(3):
-            self.put("Node", f"lab-{number}", spec={"providerID": f"kind://docker/lab/lab-{number}"})
+            spec, status = {"providerID": f"kind://docker/lab/lab-{number}"}, {"images": [{"names": [TAG]}]}
+            self.put("Node", f"lab-{number}", spec=spec, status=status)
         self.put("Namespace", "kube-system")
 
     def __enter__(self) -> ApiServer:
@@ -270,11 +272,26 @@ class ApiServer:
             reaction(method, plural, body)
 
     def _play_kubelet(self, method: str, plural: str, body: Json) -> None:
-        """Pods of the grader's are Ready at once."""
-        space = str(body["metadata"].get("namespace"))
-        if method == "POST" and plural == "pods" and space.startswith("labgrade-"):
+        """Pods of the grader's are Ready at once, and ephemeral containers of anybody's run."""
+        space, name = str(body["metadata"].get("namespace")), str(body["metadata"]["name"])
+        if method == "PATCH" and plural == "pods":
+            self._start_added(body)
+        if method == "POST" and plural == "pods" and any(each.startswith("labgrade-") for each in (space, name)):
             ready = {"phase": "Running", "podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
-            self.put("Pod", body["metadata"]["name"], space, status=ready)
+            self.put("Pod", name, space, status=ready)
+
+    def _start_added(self, pod: Json) -> None:
+        """Starts what has no status yet; what has ended stays so."""
+        status: Json = pod.get("status") or {}
+        told: list[Json] = status.get("ephemeralContainerStatuses") or []
+        known = {each["name"] for each in told}
+        every: list[Json] = pod.get("spec", {}).get("ephemeralContainers") or []
+        new: list[Json] = [
+            {"name": each["name"], "state": {"running": {}}} for each in every if each["name"] not in known
+        ]
+        if new:
+            told_now = {**status, "ephemeralContainerStatuses": [*told, *new]}
+            self.put("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"], status=told_now)
 
 
 class _Server(ThreadingHTTPServer):
@@ -340,7 +357,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {})
         elif match is None:
             self._status(404, "NotFound", split.path)
-        elif match["exec"]:
+        elif match["sub"] == "/exec":
             self._exec(match["name"], parse_qs(split.query)["command"])
         elif "watch" in query:
             self._watch(match, query)
@@ -378,6 +395,8 @@ class _Handler(BaseHTTPRequestHandler):
             api.drop(root, plural, key)
             api.react("DELETE", plural, found)
             self._json(200, {"status": "Success"})
+        elif match["sub"] and (problem := _cannot_add(found, body)):
+            self._status(422, "Invalid", problem)
         else:
             kept = {key: found["metadata"][key] for key in ("name", "namespace", "uid") if key in found["metadata"]}
             put = {**body, "metadata": {**body.get("metadata", {}), **kept}}
@@ -463,6 +482,15 @@ def _still(found: Json, body: Json) -> bool:
     return all(
         expected.get(key, metadata[key]) == metadata[key] for key in ("uid", "resourceVersion") if key in metadata
     )
+
+
+def _cannot_add(pod: Json, patch: Json) -> str:
+    """Why these ephemeral containers cannot be a Pod's: those that it has stay as they are; nothing else may change."""
+    there = pod["spec"].get("ephemeralContainers") or []
+    wanted = patch["spec"].get("ephemeralContainers") or []
+    if [each for each in there if each not in wanted]:
+        return "spec.ephemeralContainers: existing ephemeral containers may not be changed or removed"
+    return "" if patch["spec"].keys() == {"ephemeralContainers"} else "spec: only ephemeralContainers may be added"
 
 
 def _merged(old: Json, patch: Json) -> Json:

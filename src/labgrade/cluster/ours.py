@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
+import threading
 
 from labgrade.cluster.api import Api, ApiError
 from labgrade.errors import HarnessError
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
 from labgrade.patience import until
+from labgrade.runid import MARK, ours
 
 RECORDS_NAMESPACE = "kube-system"
 """Where the Lease and the journal live while we grade; a namespace of our own would outlast the run."""
 
 ACCOUNT_SECONDS = 10.0
 
-OURS = re.compile(r"labgrade-((nodes|claims)-)?[0-9a-f]{8}")
-"""Namespaces of runs: a label alone could be anybody's."""
-
 
 def labels(run: str) -> dict[str, str]:
     """The labels on everything that a run creates."""
-    return {"app.kubernetes.io/managed-by": "labgrade", "labgrade/run": run}
+    return {**MARK, "labgrade/run": run}
 
 
 def create_namespace(api: Api, name: str, run: str, *, level: str) -> None:
@@ -33,13 +31,40 @@ def create_namespace(api: Api, name: str, run: str, *, level: str) -> None:
     )
 
 
+class OwnNamespace:
+    """A namespace of the run's own, made when first needed, removed with all that is in it."""
+
+    def __init__(self, api: Api, run: str, *, part: str = "", level: str = "restricted") -> None:
+        """`part` tells several of a run apart; `level` is a Pod Security level."""
+        self.name = "-".join(filter(None, ("labgrade", part, run)))
+        self._api, self._run, self._level = api, run, level
+        self._made, self._turn = False, threading.Lock()
+
+    def create(self) -> None:
+        """Makes it, unless that was done; ApiError where it cannot be."""
+        with self._turn:
+            if not self._made:
+                create_namespace(self._api, self.name, self._run, level=self._level)
+                self._made = True
+
+    def remove(self) -> None:
+        """Removes it, if it was made, without waiting for it to be gone."""
+        with self._turn:
+            if self._made:
+                self._api.delete(RESOURCES["Namespace"].path(name=self.name))
+
+
 def remove_orphans(api: Api) -> None:
-    """Removes namespaces that killed runs left; only for who holds the cluster's Lease, so that no run is alive."""
-    found = api.get(RESOURCES["Namespace"].path(), labelSelector="app.kubernetes.io/managed-by=labgrade")
-    for namespace in found.get("items") or []:
-        name = namespace["metadata"]["name"]
-        if OURS.fullmatch(name):
-            api.delete(RESOURCES["Namespace"].path(name=name), uid=namespace["metadata"]["uid"])
+    """Removes what killed runs left: their namespaces, and their Pods in others.
+
+    Only for who holds the cluster's Lease, so that no run is alive.
+    """
+    for kind in ("Namespace", "Pod"):
+        found = api.get(RESOURCES[kind].path(), labelSelector="app.kubernetes.io/managed-by=labgrade")
+        for each in found.get("items") or []:
+            name, space = each["metadata"]["name"], each["metadata"].get("namespace")
+            if ours(each["metadata"]):
+                api.delete(RESOURCES[kind].path(space, name), uid=each["metadata"]["uid"])
 
 
 def create_pod(api: Api, namespace: str, body: Json) -> None:

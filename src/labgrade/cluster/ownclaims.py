@@ -15,8 +15,8 @@ from labgrade.facts.binding import Unbound, unbound
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
 from labgrade.patience import until
-from labgrade.probe.image import tag
 from labgrade.probe.pod import RESTRICTED
+from labgrade.probe.program import Program
 from labgrade.text import Text
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,9 @@ class Trial:
 class OwnClaims:
     """One claim after the other, in a namespace of the run's own; what is left of them is removed together."""
 
-    def __init__(self, api: Api, run: str) -> None:
-        self._api, self._run, self._namespace = api, run, f"labgrade-claims-{run}"
+    def __init__(self, api: Api, run: str, program: Program) -> None:
+        """`program`: what runs, and idles, in the Pods that use a claim."""
+        self._api, self._run, self._program, self._namespace = api, run, program, f"labgrade-claims-{run}"
         self._made = 0
 
     def tried(self, storage_class: StorageClass) -> Trial:
@@ -129,9 +130,9 @@ class OwnClaims:
     def _pod_body(self, name: str) -> Json:
         container = {
             "name": "use",
-            "image": tag(),
+            "image": self._program.image,
             "imagePullPolicy": "IfNotPresent",
-            "command": ["python3", "-c", "import signal; signal.pause()"],
+            "command": [*self._program.command, "listen"],
             "securityContext": RESTRICTED,
         }
         spec = {

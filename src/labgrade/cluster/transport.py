@@ -28,6 +28,9 @@ GONE_SECONDS = 2.0
 """What a request gets once the server did not answer: nobody waits for every later one as long again."""
 
 
+MANAGER = "labgrade"
+"""Who we are to the API server: it notes this name in `managedFields` beside what we changed."""
+
 JSON, MERGE = "application/json", "application/merge-patch+json"
 
 
@@ -53,7 +56,7 @@ class Transport:
         """`folder` is private to the run: the client library wants its certificates as files."""
         self.base = access.server.rstrip("/")
         self._files = {name: _private(folder / name, data) for name, data in _parts(access).items()}
-        self._headers = {"Accept": "application/json"}
+        self._headers = {"Accept": "application/json", "User-Agent": MANAGER}
         if access.token:
             self._headers["Authorization"] = f"Bearer {access.token}"
         self._client = ApiClient(self._configuration())

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from labgrade.cluster.api import Api
 from labgrade.errors import HarnessError
 from labgrade.facts.reading import RESOURCES
+from labgrade.model import Json
 from labgrade.patience import Alarm, pause
+from labgrade.runid import ours
 
 Key = tuple[str, str | None]
 """Kind and namespace of a list."""
@@ -60,7 +62,7 @@ class Watching:
         kind, namespace = key
         try:
             events = self._api.watch(RESOURCES[kind].path(namespace), version, seconds=STREAM_SECONDS)
-            event = next(events, None)
+            event = next((event for event in events if not _of_a_guest(event)), None)
         except HarnessError:
             event = None
         if event is None:
@@ -71,3 +73,9 @@ class Watching:
                 return
             self._changed.add(key)
         self._alarm.ring()
+
+
+def _of_a_guest(event: Json) -> bool:
+    """Whether it tells of what our own runs put there, which no reading shows."""
+    metadata = event["object"].get("metadata") or {}
+    return "name" in metadata and ours(metadata)

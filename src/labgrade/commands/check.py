@@ -23,7 +23,7 @@ from labgrade.grading.outcomes import selected
 from labgrade.grading.process import Interrupted, Order, grade
 from labgrade.kubeconfig import Access
 from labgrade.model import Check, Lab, LabResult, Outcome
-from labgrade.terminal import line, look, summary
+from labgrade.terminal import evidence, line, look, shown, summary
 from labgrade.text import Language, Text, harmless
 from labgrade.wholefile import write_whole
 
@@ -205,8 +205,8 @@ class _Screen:
             print(" " * (self._look["width"] - 1), end="\r")
         if not self._quiet:
             print(line(outcome, language=self._language, titles=self._titles, **self._look), flush=True)
-        for entry in outcome.evidence if self._verbose else ():
-            print(f"  {harmless(entry)}", flush=True)
+        for words in evidence(outcome, verbose=self._verbose):
+            print(shown(words, self._look["encoding"]), flush=True)
 
     def summarise(self, graded: LabResult, files: list[Path]) -> None:
         """The score, and where the files are."""

@@ -20,6 +20,7 @@ ONE_CHECK = Text(en="1 check", fr="1 contrôle")
 MINUTES = Text(en="{} min", fr="{} min")
 VERSION = Text(en="Kubernetes {}.{} or later", fr="Kubernetes {}.{} ou plus récent")
 OWN_CLUSTER = Text(en="a cluster of its own, kind-{}", fr="un cluster à lui, kind-{}")
+CILIUM = Text(en="Cilium: labgrade up --cni cilium", fr="Cilium\u00a0: labgrade up --cni cilium")
 DISTURBS = Text(en="some checks disturb", fr="certains contrôles perturbent")
 INCOMPLETE = Text(en="incomplete: points so far, no grade yet", fr="incomplet\u00a0: des points, pas encore de note")
 TOTAL = Text(en="{} of {} labs done, {} of {} points", fr="{} TP terminés sur {}, {} points sur {}")
@@ -90,6 +91,8 @@ def _needs(lab: Lab, lang: Language) -> list[str]:
     words.append(VERSION[lang].format(*lab.kubernetes))
     if lab.cluster:
         words.append(OWN_CLUSTER[lang].format(lab.cluster))
+    elif lab.cni == "cilium":
+        words.append(CILIUM[lang])
     if any(check.disturbs for check in lab.checks):
         words.append(DISTURBS[lang])
     return words

@@ -13,7 +13,7 @@ from labgrade.commands.options import language, output_options
 from labgrade.errors import UsageError
 from labgrade.exports import EXPORTS
 from labgrade.model import LabResult
-from labgrade.terminal import Look, line, look, shown, summary
+from labgrade.terminal import Look, evidence, line, look, shown, summary
 from labgrade.text import Language, Text, harmless
 from labgrade.wholefile import make_folder, write_whole
 
@@ -116,5 +116,5 @@ def text(result: LabResult, lang: Language, looks: Look, *, verbose: bool = Fals
     titles = {outcome.id: outcome.title for outcome in result.outcomes}
     for outcome in result.outcomes:
         lines.append(line(outcome, language=lang, titles=titles, **looks))
-        lines += [shown(f"  {harmless(entry)}", looks["encoding"]) for entry in outcome.evidence if verbose]
+        lines += [shown(words, looks["encoding"]) for words in evidence(outcome, verbose=verbose)]
     return "\n".join([*lines, "", summary(result, language=lang, **looks), ""])

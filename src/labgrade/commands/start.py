@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
-from labgrade import course
+from labgrade import course, engine
 from labgrade.cluster import target, workspace
 from labgrade.cluster.workspace import Workspace
 from labgrade.commands.options import cluster_options, confirm, course_options, language
 from labgrade.commands.up import make
 from labgrade.course import answers
-from labgrade.course.manifests import Named, cluster_scoped
-from labgrade.errors import UsageError
+from labgrade.course.manifests import Named, api_groups, cluster_scoped
+from labgrade.errors import HarnessError, UsageError
 from labgrade.model import Lab
-from labgrade.providers import PROVIDERS
+from labgrade.providers import PROVIDERS, cilium
 from labgrade.text import Language, Text
 
 SHOWN = 5
@@ -30,6 +31,17 @@ READY_CLUSTER = Text(
     fr="L'état de départ est en place, sur le cluster kind {}. Pour vérifier : labgrade check {}",
 )
 
+NO_CILIUM = Text(
+    en="This lab needs Cilium, and this cluster has none. One that has it is made by: labgrade up --cni cilium",
+    fr="Ce TP a besoin de Cilium, et ce cluster ne l'a pas. Pour en créer un qui l'a : labgrade up --cni cilium",
+)
+
+CILIUM_GROUP, CILIUM_KIND = "cilium.io", "customresourcedefinition/ciliumnetworkpolicies.cilium.io"
+"""A lab whose reference answer holds objects of that API group can be done only where Cilium has brought it."""
+
+FOR_HELM = ("CILIUM_CHART", "CILIUM_VERSION", "CILIUM_VALUES")
+"""Where a student installs Cilium, the shell is told of them as the steps of an answer are."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `labgrade start`."""
@@ -43,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Puts the starting state in place and shows the handout; refuses over existing work unless --reset."""
     lab = course.find(args.course).lab(args.lab)
     begun, namespace = answers.starter(lab), args.namespace or lab.namespace
+    steps = _for_steps(lab, begun)
     if lab.cluster:
         _make_cluster(lab, lab.cluster, begun.cluster, args)
     access = target.resolve(args.kubeconfig, args.context, lab.cluster)
@@ -50,11 +63,17 @@ def run(args: argparse.Namespace) -> int:
         target.require_kind(place, access)
         _make_room(place, _to_be_made(lab, begun), args)
         place.create()
-        answers.apply(begun, namespace, place.environment)
+        answers.apply(begun, namespace, place.environment | steps)
+        advice = _advice(lab, place)
     if not args.quiet:
         print(handout(lab, language(args)))
     ready = READY_CLUSTER if lab.cluster else READY
     print(ready[language(args)].format(lab.cluster or namespace, lab.id))
+    if advice:
+        print(advice[language(args)])
+    for name in FOR_HELM:
+        if name in steps:
+            print(f"export {name}={shlex.quote(steps[name])}")
     return 0
 
 
@@ -78,7 +97,29 @@ def _make_cluster(lab: Lab, name: str, config: Path | None, args: argparse.Names
         question = Text(en=f"Delete the cluster {name}?", fr=f"Supprimer le cluster {name} ?")
         confirm(question, args, otherwise=f"{found} It was left as it is.")
         kind.stop(name)
-    make(name, lab.images, config, quiet=args.quiet)
+    make(name, lab.images, config, quiet=args.quiet, cni_images=lab.cni == "cilium")
+
+
+def _for_steps(lab: Lab, begun: answers.Answer) -> dict[str, str]:
+    """What is needed beside kubectl where Cilium is installed on a cluster of the lab's own: by steps, or by hand.
+
+    HarnessError where steps need helm and there is none; by hand it can be done with other tools.
+    """
+    if not (lab.cluster and lab.cni == "cilium"):
+        return {}
+    try:
+        return cilium.environment(engine.find())
+    except HarnessError:
+        if any(path.name == answers.STEPS for path in begun.files):
+            raise
+        return {}
+
+
+def _advice(lab: Lab, place: Workspace) -> Text | None:
+    """What is to be said of a cluster on which the lab cannot be done."""
+    if lab.cluster or CILIUM_GROUP not in api_groups(answers.solution(lab)) or place.there([CILIUM_KIND]):
+        return None
+    return NO_CILIUM
 
 
 def _to_be_made(lab: Lab, begun: answers.Answer) -> list[Named]:

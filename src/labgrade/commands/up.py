@@ -12,8 +12,8 @@ from labgrade.cluster.target import PRACTICE, practice_kubeconfig
 from labgrade.commands.options import absolute
 from labgrade.course.rubric import CLUSTER
 from labgrade.errors import UsageError
+from labgrade.model import Cni
 from labgrade.patience import monotonic
-from labgrade.probe.image import IMAGE
 from labgrade.providers import PROVIDERS, ClusterSpec, clusterfile
 
 
@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `labgrade up`."""
     parser.add_argument("--name", help=f"default: the configuration's, else {PRACTICE}")
     parser.add_argument("--config", type=absolute, metavar="FILE", help="a kind configuration to make it from")
-    parser.add_argument("--cni", choices=("default",), default="default", help="the Pod network")
+    parser.add_argument(
+        "--cni", choices=("default", "cilium"), help="the Pod network; cilium needs helm, and enforces policies"
+    )
     parser.add_argument("--course", metavar="DIR", help="whose labs' images are loaded")
     parser.add_argument("--quiet", action="store_true", help="say nothing while it works")
 
@@ -29,26 +31,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Makes the practice cluster or the one that a configuration describes, or starts it again."""
     config = Path(args.config) if args.config else None
+    if config and args.cni:
+        raise UsageError(
+            "--config and --cni do not go together: what network Pods get, the configuration says itself "
+            "(`networking.disableDefaultCNI: true` for one that you install)"
+        )
     name = cluster_name(args.name or (_named_in(config) if config else PRACTICE))
     if config and PROVIDERS["kind"].exists(name):
         raise UsageError(
             f"there is a cluster {name} already, and no configuration changes it any more. "
             f"`labgrade down --name {name}` removes it, with all that is in it."
         )
-    make(name, (image for lab in course.find(args.course).labs() for image in lab.images), config, quiet=args.quiet)
+    images = (image for lab in course.find(args.course).labs() for image in lab.images)
+    make(name, images, config, quiet=args.quiet, cni=args.cni)
     return 0
 
 
-def make(name: str, images: Iterable[str], config: Path | None, *, quiet: bool) -> None:
-    """Makes the cluster for its user, or starts it again, and tells how far it is."""
+def make(
+    name: str,
+    images: Iterable[str],
+    config: Path | None,
+    *,
+    quiet: bool,
+    cni: Cni | None = None,
+    cni_images: bool = False,
+) -> None:
+    """Makes the cluster for its user, or starts it again, and tells how far it is; see ClusterSpec."""
     began = monotonic()
 
     def say(words: str) -> None:
         if not quiet:
             print(f"{monotonic() - began:6.1f} s  {words}", flush=True)
 
-    wanted = tuple(dict.fromkeys([IMAGE, *images]))
-    PROVIDERS["kind"].start(ClusterSpec(name, practice_kubeconfig(name), wanted, users=True, config=config), say)
+    wanted = tuple(dict.fromkeys(images))
+    kubeconfig = practice_kubeconfig(name)
+    spec = ClusterSpec(name, kubeconfig, wanted, users=True, config=config, cni=cni, cni_images=cni_images)
+    PROVIDERS["kind"].start(spec, say)
     say(f"the cluster is there: kubectl --context kind-{name} get nodes")
     kubectl = shutil.which("kubectl")
     if kubectl is None and (found := shutil.which("kubectl", path=engine.tools()["PATH"])):

@@ -15,7 +15,8 @@ from labgrade.run import output
 MANIFEST = re.compile(r"\d+-[a-z0-9.-]+\.ya?ml")
 STEPS = "steps.sh"
 CLUSTER = "kind.yaml"
-STEP_SECONDS = 180
+STEP_SECONDS = 600
+"""Images may have to be pulled, some hundred megabytes for a Pod network."""
 
 BESIDE = frozenset({"mistake.yaml", ".gitkeep"})
 """What may stand in an answer's folder without being a part of it."""

@@ -1,4 +1,4 @@
-"""What an answer's manifests hold that belongs to the whole cluster: such objects outlive the lab's namespace."""
+"""What an answer's manifests hold: above all what belongs to the whole cluster, and so outlives the lab's namespace."""
 
 from __future__ import annotations
 
@@ -51,6 +51,12 @@ def cluster_scoped(answer: Answer) -> frozenset[Named]:
         for found in objects
         if found.get("kind") in CLUSTER_SCOPED
     )
+
+
+def api_groups(answer: Answer) -> frozenset[str]:
+    """The API groups of its manifests' objects, the core one as `""`; UsageError where one of these is no YAML."""
+    objects = (found for path in answer.manifests for found in _objects(path))
+    return frozenset(str(found.get("apiVersion", "")).rpartition("/")[0] for found in objects)
 
 
 def _objects(path: Path) -> Iterator[dict[str, Any]]:

@@ -6,10 +6,11 @@ import math
 import re
 from pathlib import Path
 
-from labgrade.course.yamlfile import YamlFile
-from labgrade.model import FULL_GRADE, Check, Lab, Mistake
+from labgrade.course.yamlfile import YamlFile, nearest
+from labgrade.model import CNIS, COMPONENTS, FULL_GRADE, Check, Cni, Lab, Mistake, Unproven
 
-LAB_KEYS = ("title", "minutes", "kubernetes", "namespace", "cluster", "images", "timeout", "checks")
+LAB_KEYS = ("title", "minutes", "kubernetes", "namespace", "cluster", "cni", "images", "timeout", "unproven", "checks")
+UNPROVEN_KEYS = ("checks", "cases")
 CHECK_KEYS = ("points", "title", "hint", "needs", "disturbs", "optional")
 MISTAKE_KEYS = ("about", "failed", "blocked", "without", "earned")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -34,17 +35,20 @@ def lab_in(file: YamlFile) -> Lab:
     namespace = file.get(("namespace",), str)
     if not NAMESPACE.fullmatch(namespace):
         file.fail(("namespace",), f"is {namespace!r}, which Kubernetes does not allow as a namespace")
+    checks = _checks(file)
     return Lab(
         folder=folder,
         id=folder.name,
         title=file.text(("title",)),
         namespace=namespace,
-        checks=_checks(file),
+        checks=checks,
         images=_images(file),
         kubernetes=_version(file),
         timeout=file.number(("timeout",), default=DEFAULT_TIMEOUT),
         minutes=file.number(("minutes",)) if "minutes" in file.data else None,
         cluster=_cluster(file),
+        cni=_cni(file),
+        unproven=_unproven(file, checks),
     )
 
 
@@ -61,6 +65,35 @@ def _cluster(file: YamlFile) -> str | None:
     if not made["starter"]:
         file.fail(("cluster",), f"is {name!r}, but no starter/kind.yaml describes it")
     return name
+
+
+def _cni(file: YamlFile) -> Cni:
+    name = file.get(("cni",), str, default="default")
+    for each in CNIS:
+        if each == name:
+            return each
+    file.fail(("cni",), f"is {name!r}, which is not known{nearest(name, CNIS)}")
+    return "default"
+
+
+def _unproven(file: YamlFile, checks: tuple[Check, ...]) -> tuple[Unproven, ...]:
+    """What each component's lack leaves unproven; a component without a check or case would say nothing."""
+    found = file.get(("unproven",), dict, default={})
+    file.known(("unproven",), found, COMPONENTS)
+    return tuple(_unproven_without(file, name, checks) for name in found if name in COMPONENTS)
+
+
+def _unproven_without(file: YamlFile, component: str, checks: tuple[Check, ...]) -> Unproven:
+    key = ("unproven", component)
+    found = file.get(key, dict)
+    file.known(key, found, UNPROVEN_KEYS)
+    if not any(found.get(name) for name in UNPROVEN_KEYS):
+        file.fail(key, "names neither `checks` nor `cases`: what is it that cannot be proven without it?")
+    return Unproven(
+        component,
+        checks=file.names((*key, "checks"), [check.id for check in checks]),
+        cases=file.names((*key, "cases"), ["starter", "solution", *_mistake_names(file.path.parent)]),
+    )
 
 
 def _version(file: YamlFile) -> tuple[int, int]:
@@ -155,6 +188,9 @@ def _earned(file: YamlFile, lab: Lab, name: str, failed: tuple[str, ...]) -> flo
 
 def mistakes(lab: Lab) -> tuple[Mistake, ...]:
     """All recorded mistakes of a lab, by name."""
-    folder = lab.folder / "mistakes"
-    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    return tuple(read_mistake(path, lab) for path in found)
+    return tuple(read_mistake(lab.folder / "mistakes" / name, lab) for name in _mistake_names(lab.folder))
+
+
+def _mistake_names(lab: Path) -> list[str]:
+    folder = lab / "mistakes"
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []

@@ -7,7 +7,7 @@ from labgrade.diagnosis.finding import Finding, fine, remark
 from labgrade.diagnosis.patient import Patient
 from labgrade.errors import HarnessError, UsageError
 from labgrade.facts import Node, image_name
-from labgrade.probe.image import tag
+from labgrade.probe import program
 from labgrade.text import Text
 
 LISTED = 50
@@ -17,7 +17,7 @@ LISTED = 50
 def images(patient: Patient) -> list[Finding]:
     """Which of them are not on every node yet."""
     nodes = [node for node in patient.cluster.nodes() if not node.spec.get("unschedulable")]
-    wanted = {image_name(tag()), *_of_labs(patient)}
+    wanted = {image_name(program.on_nodes(nodes).image), *_of_labs(patient)}
     missing = {image: lacking for image in sorted(wanted) if (lacking := [n.name for n in nodes if _lacks(n, image)])}
     if not missing:
         return [

@@ -7,7 +7,7 @@ from contextlib import suppress
 from labgrade.cluster import lease
 from labgrade.cluster.api import ApiError
 from labgrade.cluster.lease import DURATION_SECONDS, Lease
-from labgrade.cluster.ours import OURS, RECORDS_NAMESPACE
+from labgrade.cluster.ours import RECORDS_NAMESPACE, OwnNamespace
 from labgrade.diagnosis.finding import Finding, fine, remark
 from labgrade.diagnosis.patient import Patient
 from labgrade.errors import HarnessError
@@ -15,9 +15,9 @@ from labgrade.facts import Pod, Snapshot
 from labgrade.facts.base import moment
 from labgrade.facts.reading import RESOURCES
 from labgrade.patience import until
-from labgrade.probe import Answer, ProbePod, dns, tcp
-from labgrade.probe.image import VARIABLE, tag
-from labgrade.runid import new_run
+from labgrade.probe import Answer, ProbePod, dns, program, tcp
+from labgrade.probe.image import VARIABLE
+from labgrade.runid import OURS, new_run
 from labgrade.text import Text
 from labgrade.why import why
 
@@ -82,7 +82,9 @@ def trial(patient: Patient) -> list[Finding]:
         busy = Text(en=f"No Pod was tried: {error}", fr=f"Aucun Pod n'a été essayé : {error}")
         return [remark(busy)]
     patient.undo.callback(_quietly, claim.release)
-    probe = ProbePod(patient.api, run, name=NAME)
+    home = OwnNamespace(patient.api, run)
+    patient.undo.callback(_quietly, home.remove)
+    probe = ProbePod(patient.api, run, program.on_nodes(patient.cluster.nodes()), home, name=NAME)
     patient.undo.callback(_quietly, probe.remove)
 
     def pod() -> Pod:
@@ -135,10 +137,8 @@ def _not_started(patient: Patient, pod: Pod) -> Finding:
         en="checks that send traffic end in `error`; the others are graded",
         fr="les vérifications qui envoient du trafic finissent « non évaluées » ; les autres sont faites",
     )
-    image, name = tag(), patient.cluster_name or "NAME"
-    other = Text(
-        en="or name another image that has Python 3:", fr="ou désignez une autre image qui contient Python 3 :"
-    )
+    image, name = next(iter(pod.images.values()), "IMAGE"), patient.cluster_name or "NAME"
+    other = Text(en="or name another image that has /probe:", fr="ou désignez une autre image qui contient /probe :")
     load = (f"docker pull {image} && kind load docker-image --name {name} {image}", other, f"export {VARIABLE}=IMAGE")
     look = ("kubectl get events -A --sort-by=.lastTimestamp | tail",)
     return Finding("trouble", words, means, load if _hopeless(pod) else look)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labgrade.facts.base import Fact, matches
+from labgrade.facts.cilium import Cilium
 from labgrade.facts.events import Event
 from labgrade.facts.nodes import Node
 from labgrade.facts.pods import Pod
+from labgrade.facts.policies import CiliumNetworkPolicy, NetworkPolicy
 from labgrade.facts.reading import Reading
 from labgrade.facts.services import Service
 from labgrade.facts.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
@@ -73,6 +75,14 @@ class Cluster:
         """The namespace's Services."""
         return Service.all(self.reading, self.namespace)
 
+    def network_policies(self) -> list[NetworkPolicy]:
+        """The namespace's NetworkPolicies."""
+        return NetworkPolicy.all(self.reading, self.namespace)
+
+    def cilium_policies(self) -> list[CiliumNetworkPolicy]:
+        """The namespace's CiliumNetworkPolicies; none where the cluster has no such kind."""
+        return CiliumNetworkPolicy.all(self.reading, self.namespace)
+
     def claims(self) -> list[PersistentVolumeClaim]:
         """The namespace's PersistentVolumeClaims."""
         return PersistentVolumeClaim.all(self.reading, self.namespace)
@@ -84,6 +94,11 @@ class Cluster:
     def storage_classes(self) -> list[StorageClass]:
         """The cluster's StorageClasses."""
         return StorageClass.all(self.reading, None)
+
+    @property
+    def cilium(self) -> Cilium:
+        """Cilium, there or not."""
+        return Cilium(self.reading)
 
     def nodes(self) -> list[Node]:
         """The cluster's nodes."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from labgrade.cluster.api import Api
+from labgrade.cluster.transport import MANAGER
 from labgrade.errors import HarnessError
 from labgrade.model import Json
+from labgrade.runid import ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Resource:
     group_version: str
     plural: str
     namespaced: bool = True
+    built_in: bool = True
+    """Whether every cluster serves it; what an add-on brings may be unknown, and then there is nothing of it."""
 
     def path(self, namespace: str | None = None, name: str | None = None) -> str:
         """The collection's path, or with `name` the object's."""
@@ -30,6 +34,9 @@ class Resource:
 
 RESOURCES: Mapping[str, Resource] = {
     "CSIDriver": Resource("storage.k8s.io/v1", "csidrivers", namespaced=False),
+    "CiliumEndpoint": Resource("cilium.io/v2", "ciliumendpoints", built_in=False),
+    "CiliumNetworkPolicy": Resource("cilium.io/v2", "ciliumnetworkpolicies", built_in=False),
+    "CiliumNode": Resource("cilium.io/v2", "ciliumnodes", namespaced=False, built_in=False),
     "ConfigMap": Resource("v1", "configmaps"),
     "DaemonSet": Resource("apps/v1", "daemonsets"),
     "Deployment": Resource("apps/v1", "deployments"),
@@ -38,6 +45,7 @@ RESOURCES: Mapping[str, Resource] = {
     "Job": Resource("batch/v1", "jobs"),
     "Lease": Resource("coordination.k8s.io/v1", "leases"),
     "Namespace": Resource("v1", "namespaces", namespaced=False),
+    "NetworkPolicy": Resource("networking.k8s.io/v1", "networkpolicies"),
     "Node": Resource("v1", "nodes", namespaced=False),
     "PersistentVolume": Resource("v1", "persistentvolumes", namespaced=False),
     "PersistentVolumeClaim": Resource("v1", "persistentvolumeclaims"),
@@ -50,6 +58,9 @@ RESOURCES: Mapping[str, Resource] = {
 
 UNFOLLOWED = frozenset({"Event"})
 """Kinds that are read, but whose changes wake nobody: their lists change all the time, also in a settled cluster."""
+
+JOINING = timedelta(seconds=5)
+"""What the kubelet says of a Pod so soon after we joined it is said of us."""
 
 LOG_SECONDS = 2.0
 LOG_TAIL: Mapping[str, str] = {"tailLines": "20", "limitBytes": "8000"}
@@ -86,9 +97,17 @@ class Snapshot(Reading):
         with self._lock:
             key = (kind, namespace)
             if key not in self._lists:
-                self._lists[key] = self._api.get(RESOURCES[kind].path(namespace))
+                self._lists[key] = self._list(RESOURCES[kind], namespace)
                 self._named.pop(key, None)
             return self._lists[key].get("items") or []
+
+    def _list(self, resource: Resource, namespace: str | None) -> Json:
+        """What the API lists, without the guests of our own runs: these are nobody's work."""
+        path = resource.path(namespace)
+        found = self._api.get(path) if resource.built_in else self._api.find(path)
+        if not found:
+            return {}
+        return found | {"items": [each for each in found.get("items") or [] if not ours(each["metadata"])]}
 
     def find(self, kind: str, namespace: str | None, name: str) -> Json:
         """The object of that name; as quick among thousands as among a few."""
@@ -110,12 +129,15 @@ class Snapshot(Reading):
             return self._logs[run]
 
     def versions(self) -> dict[tuple[str, str | None], str]:
-        """The resource version of each list that was read, to watch on from; none for what is not followed."""
+        """The resource version of each list that was read, to watch on from.
+
+        None for what is not followed, nor for a kind that the cluster does not know.
+        """
         with self._lock:
             return {
                 key: str(found["metadata"]["resourceVersion"])
                 for key, found in self._lists.items()
-                if key[0] not in UNFOLLOWED
+                if key[0] not in UNFOLLOWED and found
             }
 
     def changed_at(self) -> datetime | None:
@@ -138,10 +160,14 @@ class Snapshot(Reading):
                 self._lists.pop(key, None)
 
     def forget_unfollowed(self) -> bool:
-        """The next question about what nobody follows reads anew; whether anything of it had been read."""
+        """The next question about what nobody follows reads anew; whether any such list had been read.
+
+        Likewise about kinds that the cluster did not know: somebody may be installing them.
+        """
         with self._lock:
             read = [key for key in self._lists if key[0] in UNFOLLOWED]
-            for key in read:
+            unknown = [key for key, found in self._lists.items() if not found]
+            for key in (*read, *unknown):
                 del self._lists[key]
             return bool(read)
 
@@ -154,7 +180,21 @@ def _by_name(found: Sequence[Json]) -> Mapping[str, Json]:
 def _stamps(metadata: Json) -> Iterator[str]:
     """RFC 3339 in UTC, which sorts as text."""
     yield from (metadata[key] for key in ("creationTimestamp", "deletionTimestamp") if key in metadata)
-    yield from (entry["time"] for entry in metadata.get("managedFields") or [] if "time" in entry)
+    entries = [entry for entry in metadata.get("managedFields") or [] if "time" in entry]
+    visits = [entry for entry in entries if entry.get("manager") == MANAGER and "subresource" in entry]
+    yield from (entry["time"] for entry in entries if not any(_follows(entry, visit) for visit in visits))
+
+
+def _follows(entry: Json, visit: Json) -> bool:
+    """Whether a change is our joining a Pod with an ephemeral container, or the kubelet's word that it runs."""
+    if entry is visit:
+        return True
+    after = _moment(entry) - _moment(visit)
+    return entry.get("manager") == "kubelet" and timedelta() <= after <= JOINING
+
+
+def _moment(entry: Json) -> datetime:
+    return datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
 
 
 class Recorded(Reading):

@@ -157,3 +157,8 @@ class DaemonSet(Workload):
     def ready(self) -> int:
         """Nodes whose Pod passes its readiness probe."""
         return int(self.status.get("numberReady", 0))
+
+    @property
+    def updated(self) -> int:
+        """Nodes that run a Pod of the newest template."""
+        return int(self.status.get("updatedNumberScheduled", 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,11 +16,14 @@ from labgrade.errors import HarnessError, UsageError
 from labgrade.grading import process as gradelab
 from labgrade.grading.process import Order
 from labgrade.kubeconfig import read
-from labgrade.model import Lab, LabResult, Mistake
+from labgrade.model import Lab, LabResult, Mistake, Outcome, State
 from labgrade.runid import new_run
 
 Kind = Literal["starter", "solution", "mistake"]
 Verdict = Literal["proven", "unproven", "wrong", "error"]
+
+BEYOND = "which this machine cannot have"
+"""Of a component that its engine says it lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,18 @@ class Case:
             return answers.mistake(self.lab, self.mistake.name)
         return answers.starter(self.lab) if self.kind == "starter" else answers.solution(self.lab)
 
+    def needed(self, lacks: Collection[str]) -> list[str]:
+        """Of the components that this machine lacks, those without which the case cannot be graded at all."""
+        return [each.component for each in self.lab.unproven if each.component in lacks and self.name in each.cases]
+
+    def expected(self, check: str) -> tuple[State, ...]:
+        """The states that this check may come to."""
+        if self.kind == "starter":
+            return ("failed", "blocked")
+        if self.mistake and check in self.mistake.failed:
+            return ("failed",)
+        return ("blocked",) if self.mistake and check in self.mistake.blocked else ("passed",)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -52,6 +67,8 @@ class Finding:
     verdict: Verdict
     differences: tuple[str, ...]
     seconds: float
+    excused: bool = False
+    """Unproven for want of components that this machine cannot have, as lab.yaml says, and for nothing else."""
 
 
 def cases(lab: Lab) -> list[Case]:
@@ -78,10 +95,20 @@ def _rank(case: Case, seed: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {case.lab.id} {case.name}".encode()).digest()[:8], "big")
 
 
-def prove(case: Case, course: Course, kubeconfig: Path, folder: Path, *, keeping: Collection[str] = ()) -> Finding:
+def prove(
+    case: Case,
+    course: Course,
+    kubeconfig: Path,
+    folder: Path,
+    *,
+    keeping: Collection[str] = (),
+    lacks: Collection[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Finding:
     """Applies and grades the case on a cluster, whose Lease is ours already, in a namespace of its own.
 
     `keeping`: cluster-scoped kinds that are put back afterwards as they were; nobody else may write these meanwhile.
+    `lacks`: components that this machine cannot have. `environment`: more for the answer's steps.
     """
     namespace = f"{case.lab.namespace}-{new_run()}"
     order = Order(course=course, lab=case.lab, kubeconfig=str(kubeconfig), namespace=namespace, lease_held=True)
@@ -89,7 +116,7 @@ def prove(case: Case, course: Course, kubeconfig: Path, folder: Path, *, keeping
         with workspace.opened(read(kubeconfig), namespace) as place, scoped.kept(place, keeping):
             place.create()
             try:
-                answers.apply(case.answer, namespace, place.environment)
+                answers.apply(case.answer, namespace, place.environment | dict(environment or {}))
                 results = [gradelab.grade(order, folder / "1")]
                 if case.kind == "solution":
                     results.append(gradelab.grade(order, folder / "2"))
@@ -97,50 +124,64 @@ def prove(case: Case, course: Course, kubeconfig: Path, folder: Path, *, keeping
                 place.abandon()
     except HarnessError as error:
         return Finding(case, "error", (str(error),), 0.0)
-    return judge(case, results)
+    return judge(case, results, lacks)
 
 
-def judge(case: Case, results: list[LabResult]) -> Finding:
-    """Holds what was graded against what the case must come to, exactly."""
+def not_tried(case: Case, lacks: Collection[str]) -> Finding:
+    """The finding of a case that needs what this machine cannot have."""
+    needed = ", ".join(case.needed(lacks))
+    return Finding(case, "unproven", (f"needs {needed}, {BEYOND}",), 0.0, excused=True)
+
+
+def judge(case: Case, results: list[LabResult], lacks: Collection[str] = ()) -> Finding:
+    """Holds what was graded against what the case must come to, exactly; `lacks` is what this machine cannot have."""
     seconds = sum(outcome.seconds for each in results for outcome in each.outcomes)
-    errors = [f"{o.id}: could not be looked at: {o.saw.en}" for r in results for o in r.outcomes if o.state == "error"]
+    beyond = _beyond(case, results, lacks)
+    compared = [o for result in results for o in result.outcomes if not any(o.id in ids for ids in beyond.values())]
+    errors = [f"{o.id}: could not be looked at: {o.saw.en}" for o in compared if o.state == "error"]
     errors += [f"{name}: was not run" for result in results for name in result.not_run]
     if errors:
-        return Finding(case, "error", tuple(errors), seconds)
-    differences = [line for result in results for line in _differences(case, result)]
-    skipped = [f"{o.id}: skipped, {o.saw.en}" for result in results for o in result.outcomes if o.state == "skipped"]
+        return Finding(case, "error", tuple(dict.fromkeys(errors)), seconds)
+    differences = [line for outcome in compared if (line := _difference(case, outcome))]
     if differences:
         return Finding(case, "wrong", tuple(dict.fromkeys(differences)), seconds)
-    return Finding(case, "unproven" if skipped else "proven", tuple(dict.fromkeys(skipped)), seconds)
+    skipped = [f"{o.id}: skipped, {o.saw.en}" for o in compared if o.state == "skipped"]
+    if skipped:
+        return Finding(case, "unproven", tuple(dict.fromkeys(skipped)), seconds)
+    if beyond:
+        words = "; ".join(f"{_need(ids)} {component}" for component, ids in beyond.items())
+        return Finding(case, "unproven", (f"{words}, {BEYOND}",), seconds, excused=True)
+    return Finding(case, "proven", (), seconds)
 
 
-def _differences(case: Case, result: LabResult) -> list[str]:
-    if case.kind == "solution":
-        return [
-            f"{o.id}: {o.state}, not passed ({o.saw.en})"
-            for o in result.outcomes
-            if o.state not in {"passed", "skipped"}
-        ]
-    if case.mistake is None:
-        return [
-            f"{o.id}: {o.state} with {o.earned:g} points, though nothing was done"
-            for o in result.outcomes
-            if o.state == "passed" or o.earned
-        ]
-    return _against_mistake(case.mistake, result)
+def _beyond(case: Case, results: list[LabResult], lacks: Collection[str]) -> dict[str, list[str]]:
+    """By component that is lacking: the checks whose outcomes say nothing without it.
 
-
-def _against_mistake(mistake: Mistake, result: LabResult) -> list[str]:
-    found: list[str] = []
-    for outcome in result.outcomes:
-        expected = (
-            "failed" if outcome.id in mistake.failed else "blocked" if outcome.id in mistake.blocked else "passed"
-        )
-        earned = mistake.earned.get(outcome.id, outcome.points if expected == "passed" else 0.0)
-        if outcome.state == "skipped":
-            continue
-        if outcome.state != expected:
-            found.append(f"{outcome.id}: {outcome.state}, not {expected} ({outcome.saw.en})")
-        elif outcome.earned != earned:
-            found.append(f"{outcome.id}: earned {outcome.earned:g}, not {earned:g}")
+    One that is blocked as it must be is not among them: what blocks it does so on every machine.
+    """
+    found: dict[str, list[str]] = {}
+    for each in (each for each in case.lab.unproven if each.component in lacks):
+        outcomes = [o for result in results for o in result.outcomes if o.id in each.checks]
+        ids = [o.id for o in outcomes if o.state != "blocked" or o.state not in case.expected(o.id)]
+        if ids:
+            found[each.component] = list(dict.fromkeys(ids))
     return found
+
+
+def _need(checks: list[str]) -> str:
+    return f"{', '.join(checks)} {'needs' if len(checks) == 1 else 'need'}"
+
+
+def _difference(case: Case, outcome: Outcome) -> str:
+    """In what the outcome is another than it must be; empty when in nothing."""
+    expected = case.expected(outcome.id)
+    if case.kind == "starter" and (outcome.state == "passed" or outcome.earned):
+        return f"{outcome.id}: {outcome.state} with {outcome.earned:g} points, though nothing was done"
+    if outcome.state == "skipped":
+        return ""
+    if outcome.state not in expected:
+        return f"{outcome.id}: {outcome.state}, not {' or '.join(expected)} ({outcome.saw.en})"
+    earned = outcome.points if "passed" in expected else 0.0
+    if case.mistake:
+        earned = case.mistake.earned.get(outcome.id, earned)
+    return "" if outcome.earned == earned else f"{outcome.id}: earned {outcome.earned:g}, not {earned:g}"

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from labgrade import engine
+from labgrade.course.answers import Answer
 from labgrade.course.library import Course
 from labgrade.course.manifests import cluster_scoped
 from labgrade.errors import HarnessError, UsageError
 from labgrade.grading import process as gradelab
 from labgrade.grading import proof
 from labgrade.grading.proof import Case, Finding
-from labgrade.probe.image import IMAGE
-from labgrade.providers import PROVIDERS, ClusterSpec
+from labgrade.model import CNIS, Cni, Lab
+from labgrade.providers import PROVIDERS, ClusterSpec, cilium
 from labgrade.runid import new_run
 
 
@@ -30,34 +32,52 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What shares one cluster, and when."""
+
+    cni: Cni
+    together: tuple[Case, ...]
+    """Several at once."""
+    chains: tuple[Chain, ...]
+    """Then several chains at once: a default class, say, is everybody's."""
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """All cases of the cluster."""
+        return (*self.together, *(case for chain in self.chains for case in chain.cases))
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What shares a cluster, and when."""
+    """Who goes where."""
 
     alone: tuple[Case, ...]
     """Each on a cluster of its own, one after another, beside all the rest."""
-    together: tuple[Case, ...]
-    """On one cluster, several at once."""
-    chains: tuple[Chain, ...]
-    """Then, on the same cluster, several chains at once: a default class, say, is everybody's."""
-
-    @property
-    def shared(self) -> tuple[Case, ...]:
-        """All cases of the shared cluster."""
-        return (*self.together, *(case for chain in self.chains for case in chain.cases))
+    shared: tuple[Shared, ...]
+    """One for each Pod network that some case needs; one after another, since each takes gigabytes."""
 
 
 def plan(cases: Iterable[Case]) -> Plan:
     """Who goes where. UsageError where an answer cannot be read."""
     all_of_them = [(case, case.answer) for case in cases]
-    shared = [(case, cluster_scoped(answer)) for case, answer in all_of_them if not answer.cluster]
-    writes: dict[str, frozenset[str]] = {}
-    for case, found in shared:
-        writes[case.lab.id] = writes.get(case.lab.id, frozenset()) | {each.kind for each in found}
+    sharing = [(case, answer) for case, answer in all_of_them if not answer.cluster]
+    shared = (_shared(cni, [each for each in sharing if each[0].lab.cni == cni]) for cni in CNIS)
     return Plan(
         alone=tuple(case for case, answer in all_of_them if answer.cluster),
-        together=tuple(case for case, _ in shared if not writes[case.lab.id]),
+        shared=tuple(each for each in shared if each.cases),
+    )
+
+
+def _shared(cni: Cni, cases: Sequence[tuple[Case, Answer]]) -> Shared:
+    writes: dict[str, frozenset[str]] = {}
+    for case, answer in cases:
+        written = {each.kind for each in cluster_scoped(answer)}
+        writes[case.lab.id] = writes.get(case.lab.id, frozenset()) | written
+    return Shared(
+        cni,
+        together=tuple(case for case, _ in cases if not writes[case.lab.id]),
         chains=_chains(
-            Chain(kinds, tuple(case for case, _ in shared if case.lab.id == lab))
+            Chain(kinds, tuple(case for case, _ in cases if case.lab.id == lab))
             for lab, kinds in writes.items()
             if kinds
         ),
@@ -79,33 +99,50 @@ class Proving:
     """Proves cases on clusters that it makes and removes, also when it is interrupted."""
 
     def __init__(
-        self, course: Course, folder: Path, *, jobs: int, say: Callable[[str], None], told: Callable[[Finding], None]
+        self,
+        course: Course,
+        folder: Path,
+        *,
+        jobs: int,
+        say: Callable[[str], None],
+        told: Callable[[Finding], None],
+        lacks: Collection[str] = (),
     ) -> None:
-        """Results go under `folder`; `say` hears of clusters, `told` of each finding, both from several threads."""
+        """Results go under `folder`; `say` hears of clusters, `told` of each finding, both from several threads.
+
+        `lacks`: components that clusters on this machine cannot have.
+        """
         self._course, self._folder, self._jobs, self._say, self._told = course, folder, jobs, say, told
+        self._lacks = lacks
         self._findings: list[Finding] = []
         self._stopping = threading.Event()
         self._own = ""
 
     def prove(self, cases: Sequence[Case]) -> list[Finding]:
         """What came out, in the order in which it did."""
-        planned = plan(cases)
+        planned = plan(case for case in cases if not case.needed(self._lacks))
+        for case in cases:
+            if case.needed(self._lacks):
+                self._note(proof.not_tried(case, self._lacks))
         with ThreadPoolExecutor(1) as beside:
             try:
                 alone = beside.submit(self._alone, planned.alone)
-                if planned.shared:
-                    self._on_one_cluster(planned)
+                for shared in planned.shared:
+                    self._on_one_cluster(shared)
                 alone.result()
             except BaseException:
                 self._stop()
                 raise
         return self._findings
 
-    def _on_one_cluster(self, planned: Plan) -> None:
-        images = [image for case in planned.shared for image in case.lab.images]
-        with self._cluster(_name(), images) as kubeconfig, ThreadPoolExecutor(self._jobs) as pool:
+    def _on_one_cluster(self, shared: Shared) -> None:
+        images = [image for case in shared.cases for image in case.lab.images]
+        with (
+            self._cluster(_name(), images, cni=shared.cni) as kubeconfig,
+            ThreadPoolExecutor(self._jobs) as pool,
+        ):
             try:
-                rounds = (tuple(Chain(frozenset(), (case,)) for case in planned.together), planned.chains)
+                rounds = (tuple(Chain(frozenset(), (case,)) for case in shared.together), shared.chains)
                 for chains in rounds:
                     for task in as_completed([pool.submit(self._chain, chain, kubeconfig) for chain in chains]):
                         task.result()
@@ -125,14 +162,25 @@ class Proving:
                 return
             self._own = _name()
             try:
-                with self._cluster(self._own, case.lab.images, config=case.answer.cluster) as kubeconfig:
+                with self._cluster(
+                    self._own, case.lab.images, config=case.answer.cluster, cni=case.lab.cni
+                ) as kubeconfig:
                     self._prove(case, kubeconfig)
             except (HarnessError, UsageError) as error:
                 self._note(Finding(case, "error", (str(error),), 0.0))
 
     def _prove(self, case: Case, kubeconfig: Path, kinds: frozenset[str] = frozenset()) -> None:
         folder = self._folder / case.lab.id / case.name
-        self._note(proof.prove(case, self._course, kubeconfig, folder, keeping=kinds))
+        finding = proof.prove(
+            case,
+            self._course,
+            kubeconfig,
+            folder,
+            keeping=kinds,
+            lacks=self._lacks,
+            environment=_for_steps(case.lab),
+        )
+        self._note(finding)
 
     def _note(self, finding: Finding) -> None:
         if not self._stopping.is_set():
@@ -140,11 +188,19 @@ class Proving:
             self._told(finding)
 
     @contextmanager
-    def _cluster(self, name: str, images: Iterable[str], config: Path | None = None) -> Generator[Path]:
+    def _cluster(self, name: str, images: Iterable[str], *, cni: Cni, config: Path | None = None) -> Generator[Path]:
         """A cluster; its kubeconfig. Never the current context, always removed."""
         with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
-            wanted = tuple(dict.fromkeys([IMAGE, *images]))
-            spec = ClusterSpec(name, Path(folder) / "kubeconfig", wanted, config=config)
+            wanted = tuple(dict.fromkeys(images))
+            network = None if config else cni
+            spec = ClusterSpec(
+                name,
+                Path(folder) / "kubeconfig",
+                wanted,
+                config=config,
+                cni=network,
+                cni_images=cni == "cilium" and network is None,
+            )
             try:
                 PROVIDERS["kind"].start(spec, self._say)
                 yield spec.kubeconfig
@@ -158,6 +214,11 @@ class Proving:
             # Its thread removes it, too, but only once whatever it waits for has come or failed.
             with suppress(HarnessError):
                 PROVIDERS["kind"].stop(self._own)
+
+
+def _for_steps(lab: Lab) -> dict[str, str]:
+    """What a lab's steps need beside kubectl, where they install Cilium on a cluster of their own."""
+    return cilium.environment(engine.find()) if lab.cluster and lab.cni == "cilium" else {}
 
 
 def _name() -> str:

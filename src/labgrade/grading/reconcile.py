@@ -55,12 +55,14 @@ class Reconciler:
         """
         self._cluster, self._snapshot, self._watching, self._alarm = cluster, snapshot, watching, alarm
         self._now, self._timeout, self._nodes = now, timeout, nodes
+        self._reading = 0
         self.disturbed()
 
     def disturbed(self) -> None:
         """Forget what was read and known: we, or time, changed the cluster."""
         self._watching.stop()
         self._snapshot.forget()
+        self._reading += 1
         self._deadline = monotonic() + self._timeout
         self._quiet_since = monotonic()
         self._settled_at: float | None = None
@@ -72,13 +74,15 @@ class Reconciler:
         """Whether waiting for the API's objects has ended."""
         return self._settled_at is not None
 
-    def probing(self) -> None:
+    def probing(self) -> int:
         """To be called before traffic is tried: waits while objects are on their way, and marks the question.
 
         What was asked by traffic is asked again only when the objects have settled, and then for a short while.
+        Returns which reading of the cluster this is: within one, traffic is as it was.
         """
         self._probed = True
         self.calm_down()
+        return self._reading
 
     def calm_down(self) -> None:
         """Waits while objects are on their way, such as those that an earlier check set in motion."""
@@ -107,6 +111,7 @@ class Reconciler:
         self._alarm.wait(min(left, PROBE_PAUSE_SECONDS))
         self._apply_changes()
         self._snapshot.forget_unfollowed()
+        self._reading += 1  # the network followed, perhaps, without a change in any object
         return True
 
     def _wait_for_change(self) -> bool:
@@ -156,4 +161,5 @@ class Reconciler:
             self._snapshot.forget(key)
         if changed:
             self._snapshot.forget_unfollowed()
+            self._reading += 1
         return bool(changed)

@@ -30,7 +30,9 @@ from labgrade.grading.witness import witness
 from labgrade.kubeconfig import Access
 from labgrade.model import ClusterInfo, Lab, Outcome
 from labgrade.patience import Alarm
-from labgrade.probe import ProbePod, Prober
+from labgrade.probe import Prober, Sources, program
+from labgrade.probe.enforcement import Enforcement
+from labgrade.probe.program import Program
 from labgrade.runid import new_run
 from labgrade.wholefile import written
 
@@ -62,7 +64,6 @@ class Grading:
         self.namespace = options.namespace or lab.namespace
         self._folder: Path | None = None
         self._lease: Lease | None = None
-        self._probe_pods: dict[str, ProbePod] = {}
         self._node_pods: NodePods | None = None
         self._own_claims: OwnClaims | None = None
         self._lost: HarnessError | None = None
@@ -89,7 +90,7 @@ class Grading:
 
     def close(self) -> None:
         """Removes what the run made; logs what it could not."""
-        made = (*self._probe_pods.values(), self._node_pods, self._own_claims)
+        made = (self.__dict__.get("_sources"), self._node_pods, self._own_claims)
         for action in (*(each.remove for each in made if each), self._release):
             try:
                 action()
@@ -130,14 +131,29 @@ class Grading:
     @cached_property
     def prober(self) -> Prober:
         """What asks traffic."""
-        return Prober(self.probe_pod, self.reconciler.probing)
+        enforcement = Enforcement(self.run, self._sources, theirs=self.lab.cluster is not None)
+        return Prober(self._sources, enforcement, self.reconciler.probing)
 
-    def probe_pod(self, node: str = "") -> ProbePod:
-        """The probe Pod on that node, or where the scheduler likes; it begins to start with the first call."""
-        if node not in self._probe_pods:
-            name = f"probe-{len(self._probe_pods)}" if node else "probe"
-            self._probe_pods[node] = ProbePod(self.api, self.run, name=name, pinned_to=node)
-        return self._probe_pods[node]
+    def warm(self) -> None:
+        """Lets the probe Pod begin to start, for checks that are sure to ask it."""
+        self._sources.own()
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return Sources(self.api, self.run, lambda: self._program)
+
+    @cached_property
+    def _program(self) -> Program:
+        """What runs in Pods of ours."""
+        nodes = self.cluster.nodes()
+        found = program.on_nodes(nodes)
+        if found is program.PUBLIC:
+            from labgrade.providers import probeimage  # takes time, and is seldom needed
+
+            if probeimage.load_late(nodes):
+                return program.OURS
+            log.warning("the nodes have no %s: %s serves in its place", program.OURS.image, found.image)
+        return found
 
     def node_host(self, node: Node) -> Host:
         """A testinfra host on a kind node."""
@@ -152,7 +168,7 @@ class Grading:
     def own_claims(self) -> OwnClaims:
         """Claims of ours, to try storage classes with."""
         if self._own_claims is None:
-            self._own_claims = OwnClaims(self.api, self.run)
+            self._own_claims = OwnClaims(self.api, self.run, self._program)
         return self._own_claims
 
     def disturb(self) -> Disturb:

@@ -1,18 +1,27 @@
-"""The image that the probe runs in: any with `python3` on its PATH."""
+"""The image that the probe runs in: our own, or where it cannot be had, a public one with Python."""
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
-TAG = "docker.io/library/python:3.13-alpine"
-"""What Pods name; `labgrade up` puts it onto the nodes, other clusters pull it."""
+KEY = "fb73933772a5"
+"""Of the program's sources, so that a node's image of an earlier one is never taken for this one."""
 
-IMAGE = f"{TAG}@sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0"
-"""The same, pinned: what `labgrade up` fetches."""
+TAG = f"docker.io/labgrade/probe:{KEY}"
+"""Our image: a static program, /probe. No registry has it; `labgrade up` puts it onto the nodes."""
+
+FALLBACK = "docker.io/library/python:3.13-alpine"
+"""What Pods name where our image is not on every node; `labgrade up` loads it where ours is not to be had."""
+
+PINNED_FALLBACK = f"{FALLBACK}@sha256:399babc8b49529dabfd9c922f2b5eea81d611e4512e3ed250d75bd2e7683f4b0"
 
 VARIABLE = "LABGRADE_PROBE_IMAGE"
+"""Names an image to run instead of either; it must have our /probe."""
+
+ARCHIVES = Path(__file__).with_name("archives")
 
 
-def tag() -> str:
-    """The image that Pods of ours run: TAG, or what LABGRADE_PROBE_IMAGE names where that cannot be pulled."""
-    return os.environ.get(VARIABLE) or TAG
+def archive(architecture: str) -> Path | None:
+    """Our image as `docker load` takes it, for `amd64` or `arm64`; None where this installation does not have it."""
+    path = ARCHIVES / f"{KEY}-{architecture}.tar"
+    return path if path.is_file() else None

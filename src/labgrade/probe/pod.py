@@ -1,47 +1,31 @@
-"""The grader's own Pods, from which traffic is tried, in a namespace of the run's own."""
+"""Pods of the grader's own, from which traffic is tried."""
 
 from __future__ import annotations
 
-import inspect
-import json
 import logging
-import secrets
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 
-from labgrade.cluster.api import Api
-from labgrade.cluster.ours import create_namespace, create_pod, labels
+from labgrade.cluster.api import Api, ApiError
+from labgrade.cluster.ours import OwnNamespace, create_pod, labels
+from labgrade.cluster.remote import Completed
 from labgrade.errors import HarnessError
-from labgrade.facts import Pod, Snapshot
+from labgrade.facts import Pod, Recorded, Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
-from labgrade.patience import monotonic, pause, until
-from labgrade.probe import agent
-from labgrade.probe.answer import ATTEMPT_SECONDS, Answer, Question
-from labgrade.probe.image import tag
+from labgrade.patience import monotonic, until
+from labgrade.probe import asking
+from labgrade.probe.answer import Answer, Question
+from labgrade.probe.program import Program
+from labgrade.probe.refusal import kept_out
 from labgrade.why import why
 
 START_SECONDS = 60.0
-TRIES = 3
-"""How often questions without an answer are asked again before they end in `error`."""
-
-AGAIN_SECONDS = 0.5
-"""Before questions that found no Pod to answer them are asked again."""
 
 CONTAINER = "probe"
 
-PORT = 8080
-"""Where a probe Pod listens, so that another one can ask it."""
-
-LISTEN = f"""\
-import socket
-both = socket.has_dualstack_ipv6()
-family = socket.AF_INET6 if both else socket.AF_INET
-server = socket.create_server(("", {PORT}), family=family, dualstack_ipv6=both)
-while True:
-    server.accept()[0].close()
-"""
+PORT, OTHER_PORT = 8080, 8081
+"""Where a probe Pod listens, over TCP and UDP, so that another one can ask it."""
 
 RESTRICTED: Json = {
     "allowPrivilegeEscalation": False,
@@ -51,18 +35,34 @@ RESTRICTED: Json = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 
-
 log = logging.getLogger(__name__)
 
 
 class ProbePod:
     """Starts in the background at once; the first question waits for it, at most START_SECONDS."""
 
-    def __init__(self, api: Api, run: str, *, name: str = "probe", pinned_to: str = "") -> None:
-        """`pinned_to`: the node on which it runs, past the scheduler; else the scheduler chooses."""
-        self._api, self._run, self._name, self._pinned_to = api, run, name, pinned_to
-        self.namespace = f"labgrade-{run}"
-        self._failure: HarnessError | None = None
+    def __init__(
+        self,
+        api: Api,
+        run: str,
+        program: Program,
+        namespace: OwnNamespace | str,
+        *,
+        name: str = "probe",
+        bearing: Mapping[str, str] | None = None,
+        pinned_to: str = "",
+        host_network: bool = False,
+    ) -> None:
+        """`namespace`: one of the run's own, or the name of somebody else's.
+
+        `bearing`: labels beside those that mark it as ours. `pinned_to`: the node on which it runs, past the
+        scheduler. `host_network`: whether it asks as its node does.
+        """
+        self._api, self._run, self._program, self._home = api, run, program, namespace
+        self.name, self._labels = name, {**labels(run), **(bearing or {})}
+        self._pinned_to, self._host_network = pinned_to, host_network
+        self.namespace = namespace if isinstance(namespace, str) else namespace.name
+        self._failure: HarnessError | AssertionError | None = None
         self._ip, self._node, self._wanted = "", "", True
         self._starting = threading.Thread(target=self._start, daemon=True)
         self._starting.start()
@@ -70,96 +70,64 @@ class ProbePod:
     @property
     def ip(self) -> str:
         """Its address; HarnessError where it cannot run."""
-        self._started()
+        self.started()
         return self._ip
 
     @property
     def node(self) -> str:
         """Name of the node that it runs on; HarnessError where it cannot run."""
-        self._started()
+        self.started()
         return self._node
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """The answers, in order, all asked at once in one exec.
 
-        HarnessError where the Pod cannot run, or where a question stays without a sound answer.
+        HarnessError where the Pod cannot run, or where a question stays without a sound answer; Unmet where the
+        student's namespace keeps the Pod out.
         """
-        self._started()
-        answers: dict[int, Answer] = {}
-        problem = ""
-        for _ in range(TRIES):
-            left = [index for index in range(len(questions)) if index not in answers]
-            try:
-                found = self._ask_once([questions[index] for index in left])
-            except HarnessError as error:
-                problem = str(error)
-                pause(AGAIN_SECONDS)
-                continue
-            answers |= {left[n]: answer for n, answer in found.items() if answer.verdict != "inconclusive"}
-            if len(answers) == len(questions):
-                return [answers[index] for index in range(len(questions))]
-            problem = next((answer.detail for answer in found.values() if answer.verdict == "inconclusive"), problem)
-        unanswered = ", ".join(q.words for i, q in enumerate(questions) if i not in answers)
-        raise HarnessError(f"the probe could not find out: {unanswered} ({problem or 'no answer'})")
+        self.started()
+        return asking.ask(self._exec, questions, f"pod/{self.name} {self._ip}")
 
-    def remove(self) -> None:
-        """Removes the Pod and its namespace, without waiting for them to be gone."""
-        self._wanted = False
-        self._starting.join()
-        # Sooner gone than with the namespace; where that fails, the namespace takes it along.
-        with suppress(HarnessError):
-            self._api.delete(RESOURCES["Pod"].path(self.namespace, self._name), grace_seconds=0)
-        self._api.delete(RESOURCES["Namespace"].path(name=self.namespace))
-
-    def _ask_once(self, questions: Sequence[Question]) -> dict[int, Answer]:
-        nonce = secrets.token_hex(8)
-        command = ["python3", "-IS", "-c", inspect.getsource(agent), json.dumps([q.data for q in questions]), nonce]
-        seconds = 20 + 2 * ATTEMPT_SECONDS + 0.05 * len(questions)
-        done = self._api.exec(self.namespace, self._name, CONTAINER, command, seconds=seconds)
-        lines = done.stdout.splitlines()
-        if done.code or not lines or lines[-1] != nonce:
-            raise HarnessError(f"the probe ended early (exit code {done.code}): {done.stderr.strip()[-300:]}")
-        return {
-            (data := json.loads(line))["index"]: self._answer(questions[data["index"]], data) for line in lines[:-1]
-        }
-
-    def _answer(self, question: Question, data: Json) -> Answer:
-        return Answer(
-            question=question.words,
-            source=f"pod/{self._name} {self._ip}",
-            verdict=data["verdict"],
-            seconds=data["seconds"],
-            status=data.get("status", 0),
-            body=data.get("body", ""),
-            addresses=tuple(data.get("addresses", ())),
-            detail=data.get("detail", ""),
-        )
-
-    def _started(self) -> None:
+    def started(self) -> None:
+        """Returns once it runs; raises as `ask` does."""
         if self._starting.is_alive():
             began = monotonic()
             self._starting.join()
-            log.info("waited %.2f s for pod/%s to start", monotonic() - began, self._name)
+            log.info("waited %.2f s for pod/%s to start", monotonic() - began, self.name)
         if self._failure:
             raise self._failure
+
+    def remove(self) -> None:
+        """Removes the Pod, without waiting for it to be gone."""
+        self._wanted = False
+        self._starting.join()
+        self._api.delete(RESOURCES["Pod"].path(self.namespace, self.name), grace_seconds=0)
+
+    def _exec(self, words: list[str], seconds: float) -> Completed:
+        command = [*self._program.command, *words]
+        return self._api.exec(self.namespace, self.name, CONTAINER, command, seconds=seconds)
 
     def _start(self) -> None:
         try:
             self._create()
             pod = until(self._settled_pod, seconds=START_SECONDS, every=0.1) or self._pod()
             if not pod.ready:
-                raise HarnessError(_why_not(pod))
+                raise HarnessError(self._why_not(pod))
             self._ip, self._node = pod.ip, pod.node
+        except ApiError as error:
+            theirs = isinstance(self._home, str) and kept_out(error, self._home)
+            self._failure = theirs or HarnessError(f"the probe could not start: {error}")
         except HarnessError as error:
             self._failure = HarnessError(f"the probe could not start: {error}")
 
     def _create(self) -> None:
-        create_namespace(self._api, self.namespace, self._run, level="restricted")
-        container = {
+        if not isinstance(self._home, str):
+            self._home.create()
+        container: Json = {
             "name": CONTAINER,
-            "image": tag(),
+            "image": self._program.image,
             "imagePullPolicy": "IfNotPresent",
-            "command": ["python3", "-c", LISTEN],
+            "command": [*self._program.command, "listen", *(f"{port}{kind}" for port in PORTS for kind in KINDS)],
             "securityContext": RESTRICTED,
         }
         spec: Json = {
@@ -170,16 +138,19 @@ class ProbePod:
         }
         if self._pinned_to:
             spec |= {"nodeName": self._pinned_to, "tolerations": [{"operator": "Exists"}]}
-        body = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": self._name, "labels": labels(self._run)},
-            "spec": spec,
-        }
-        create_pod(self._api, self.namespace, body)
+        if self._host_network:
+            # It listens nowhere: the node's ports are not ours to take.
+            spec |= {"hostNetwork": True}
+            container["command"] = [*self._program.command, "listen"]
+        metadata = {"name": self.name, "labels": self._labels}
+        create_pod(
+            self._api,
+            self.namespace,
+            {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
+        )
 
     def _pod(self) -> Pod:
-        return Pod(Snapshot(self._api), self.namespace, self._name)
+        return read_pod(self._api, self.namespace, self.name)
 
     def _settled_pod(self) -> Pod | None:
         """The Pod, once it is ready or will not be, or nobody wants it any more."""
@@ -187,9 +158,18 @@ class ProbePod:
         reasons = [(s.get("state") or {}).get("waiting", {}).get("reason") for s in pod.container_statuses]
         return pod if pod.ready or "ImagePullBackOff" in reasons or not self._wanted else None
 
+    def _why_not(self, pod: Pod) -> str:
+        if cause := why(Pod(Snapshot(self._api), self.namespace, self.name)):
+            return cause.en
+        states = [(status.get("state") or {}).get("waiting", {}).get("reason", "") for status in pod.container_statuses]
+        what = ", ".join(states) or "no node took it"
+        return f"its image {self._program.image} did not run within {START_SECONDS:.0f} s ({what})"
 
-def _why_not(pod: Pod) -> str:
-    if cause := why(pod):
-        return cause.en
-    waiting = [(status.get("state") or {}).get("waiting", {}).get("reason", "") for status in pod.container_statuses]
-    return f"its image {tag()} did not run within {START_SECONDS:.0f} s ({', '.join(waiting) or 'no node took it'})"
+
+PORTS, KINDS = (PORT, OTHER_PORT), ("", "/udp")
+
+
+def read_pod(api: Api, namespace: str, name: str) -> Pod:
+    """A Pod as it is now, there or not; asked for alone, since among thousands a list of all is a slow way to one."""
+    found = api.find(RESOURCES["Pod"].path(namespace, name))
+    return Pod(Recorded(*([{"kind": "Pod", **found}] if found else [])), namespace, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from labgrade.model import Cni
 from labgrade.providers import kind
 
 Say = Callable[[str], None]
@@ -20,11 +21,16 @@ class ClusterSpec:
     kubeconfig: Path
     """Where the kubeconfig for the grader goes."""
     images: tuple[str, ...] = ()
-    """Put onto every node, each `name:tag@sha256:…`."""
+    """Put onto every node beside the probe's, each `name:tag@sha256:…`."""
     users: bool = False
     """Also into the user's own kubeconfig, as its current context, for kubectl."""
     config: Path | None = None
     """A configuration of the provider's own to make it from; UsageError where the provider does not take it."""
+    cni: Cni | None = None
+    """The Pod network, not together with `config`; None: the provider's own, or what a cluster that is there has."""
+    cni_images: bool = False
+    """The nodes get Cilium's images where they could not pull them, and nothing is installed: for a `config` without
+    a Pod network, on which somebody installs Cilium."""
 
 
 class Provider(Protocol):

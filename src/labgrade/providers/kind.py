@@ -14,7 +14,8 @@ from labgrade.engine import Engine
 from labgrade.errors import HarnessError, UsageError
 from labgrade.model import Json
 from labgrade.patience import until
-from labgrade.providers import clusterfile, loading
+from labgrade.probe.image import TAG
+from labgrade.providers import cilium, clusterfile, loading, probeimage, restarts
 from labgrade.run import output
 
 if TYPE_CHECKING:
@@ -32,25 +33,67 @@ def exists(name: str) -> bool:
 
 def start(spec: ClusterSpec, say: Say) -> None:
     """Creates the cluster, or starts its stopped nodes, loads the images, and waits until all of it is Ready."""
+    if spec.config and spec.cni == "cilium":
+        raise UsageError(f"{spec.config}: a configuration says itself what network its Pods get; leave out one of both")
     found = engine.find()
-    config = clusterfile.merged(clusterfile.read(spec.config) if spec.config else clusterfile.PRACTICE, found)
+    config = clusterfile.read(spec.config) if spec.config else clusterfile.PRACTICE
     if exists(spec.name):
-        say(f"cluster {spec.name} is there already: starting its nodes")
-        nodes = output(["kind", "get", "nodes", "--name", spec.name], found.environment, seconds=SHORT_SECONDS).split()
-        output(["docker", "start", *nodes], found.environment, seconds=SHORT_SECONDS)
-        _keep_kubeconfig(spec, found)
+        _start_again(spec, found, config, say)
     else:
-        try:
-            _create_with_images(spec, found, config, say)
-        except BaseException:
-            stop(spec.name)  # also after Ctrl-C: half a cluster is of no use, and in the way of the next try
-            raise
-    if clusterfile.has_network(config):
+        _start_new(spec, found, config, say)
+
+
+def _start_again(spec: ClusterSpec, found: Engine, config: Json, say: Say) -> None:
+    """With the Pod network that it was made with; UsageError where that is not the one that is asked for."""
+    say(f"cluster {spec.name} is there already: starting its nodes")
+    nodes = output(["kind", "get", "nodes", "--name", spec.name], found.environment, seconds=SHORT_SECONDS).split()
+    output(["docker", "start", *nodes], found.environment, seconds=SHORT_SECONDS)
+    _keep_kubeconfig(spec, found)
+    environment = _inside(spec, found)
+    until(lambda: _answers(environment), seconds=READY_SECONDS, every=1.0)
+    restarts.wait(nodes, found, environment, seconds=READY_SECONDS)
+    has_cilium = cilium.is_installed(environment)
+    if spec.cni and (spec.cni == "cilium") != has_cilium:
+        there = "Cilium" if has_cilium else "another one"
+        raise UsageError(
+            f"there is a cluster {spec.name} already, its Pod network is {there}, and that cannot be changed. "
+            f"`labgrade down --name {spec.name}` removes it, with all that is in it."
+        )
+    _wait_for_all(spec, found, config, say, has_cilium=has_cilium)
+
+
+def _start_new(spec: ClusterSpec, found: Engine, config: Json, say: Say) -> None:
+    has_cilium = spec.cni == "cilium"
+    if has_cilium:
+        cilium.require_helm(found)
+        config = config | {"networking": cilium.NETWORKING}
+    if has_cilium or spec.cni_images:
+        found = engine.with_cilium(found, say)
+    config = clusterfile.merged(config, found)
+    try:
+        _create_with_images(spec, found, config, say)
+        if has_cilium:
+            cilium.install(spec.name, found, _inside(spec, found), say)
+    except BaseException:
+        stop(spec.name)  # also after Ctrl-C: half a cluster is of no use, and in the way of the next try
+        raise
+    _wait_for_all(spec, found, config, say, has_cilium=has_cilium)
+
+
+def _wait_for_all(spec: ClusterSpec, found: Engine, config: Json, say: Say, *, has_cilium: bool) -> None:
+    if has_cilium:
+        cilium.wait(_inside(spec, found), say)
+    if has_cilium or clusterfile.has_network(config):
         say("waiting until nodes and system Pods are Ready")
         _wait(spec, found)
     else:
         say("waiting until all nodes have joined; without a Pod network they will not be Ready")
         _wait_for_nodes(spec, found, len(clusterfile.roles(config)))
+
+
+def _inside(spec: ClusterSpec, found: Engine) -> dict[str, str]:
+    """The environment in which kubectl and helm reach the cluster."""
+    return found.environment | {"KUBECONFIG": str(spec.kubeconfig)}
 
 
 def stop(name: str) -> None:
@@ -73,6 +116,9 @@ def _create_with_images(spec: ClusterSpec, found: Engine, config: Json, say: Say
         for image, archive in zip(wanted, archives, strict=True):
             say(f"loading {image.partition('@')[0]} onto the nodes")
             loading.load(archive.result(), spec.name, found)
+    if TAG not in found.images:
+        say("loading the image of labgrade's probe onto the nodes")
+    probeimage.load(spec.name, found)
 
 
 def _create(spec: ClusterSpec, found: Engine, config: Json) -> None:
@@ -97,7 +143,7 @@ def _keep_kubeconfig(spec: ClusterSpec, found: Engine) -> None:
 
 
 def _wait(spec: ClusterSpec, found: Engine) -> None:
-    environment = found.environment | {"KUBECONFIG": str(spec.kubeconfig)}
+    environment = _inside(spec, found)
     until(lambda: _answers(environment), seconds=READY_SECONDS, every=1.0)
     waits = (
         ["wait", "--for=condition=Ready", "nodes", "--all"],
@@ -109,7 +155,7 @@ def _wait(spec: ClusterSpec, found: Engine) -> None:
 
 
 def _wait_for_nodes(spec: ClusterSpec, found: Engine, count: int) -> None:
-    environment = found.environment | {"KUBECONFIG": str(spec.kubeconfig)}
+    environment = _inside(spec, found)
 
     def joined() -> bool:
         if not _answers(environment):

@@ -1,0 +1,13 @@
+# What has started by now has its network from somebody else.
+kubectl wait --for=condition=Available deployment --all --namespace local-path-storage --timeout=90s
+kubectl wait --for=condition=Available deployment/coredns --namespace kube-system --timeout=60s
+api=$(kubectl get nodes --selector=node-role.kubernetes.io/control-plane \
+  --output=jsonpath='{.items[0].status.addresses[?(@.type=="InternalIP")].address}')
+helm upgrade --install cilium "$CILIUM_CHART" --version "$CILIUM_VERSION" --namespace kube-system \
+  --values "$CILIUM_VALUES" --set ipam.mode=kubernetes --set operator.replicas=1 --set hubble.enabled=false \
+  --set kubeProxyReplacement=true --set k8sServiceHost="$api" --set k8sServicePort=6443
+kubectl rollout status daemonset/cilium --namespace kube-system --timeout=300s
+kubectl rollout status deployment/cilium-operator --namespace kube-system --timeout=60s
+# DNS is needed by all, and started anew; nobody thought of the rest.
+kubectl rollout restart deployment/coredns --namespace kube-system
+kubectl rollout status deployment/coredns --namespace kube-system --timeout=60s

@@ -1,0 +1,1 @@
+kubectl scale deployment/backend --replicas=0

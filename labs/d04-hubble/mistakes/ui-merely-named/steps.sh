@@ -1,0 +1,11 @@
+api=$(kubectl get nodes --selector=node-role.kubernetes.io/control-plane \
+  --output=jsonpath='{.items[0].status.addresses[?(@.type=="InternalIP")].address}')
+helm upgrade --install cilium "$CILIUM_CHART" --version "$CILIUM_VERSION" --namespace kube-system \
+  --values "$CILIUM_VALUES" --set ipam.mode=kubernetes --set operator.replicas=1 \
+  --set kubeProxyReplacement=true --set k8sServiceHost="$api" --set k8sServicePort=6443 \
+  --set hubble.enabled=true --set hubble.relay.enabled=true --set hubble.ui.enabled=false
+kubectl rollout status daemonset/cilium --namespace kube-system --timeout=300s
+kubectl rollout status deployment/coredns --namespace kube-system --timeout=60s
+kubectl rollout status deployment/hubble-relay --namespace kube-system --timeout=60s
+kubectl create deployment hubble-ui --namespace kube-system --image=busybox:1.36 -- sleep 86400
+kubectl rollout status deployment/hubble-ui --namespace kube-system --timeout=60s
