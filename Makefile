@@ -10,7 +10,7 @@ COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo none)
 
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo test unit e2e lint prove bench engine down lock clean
+.PHONY: help setup demo test unit e2e lint prove bench engine down wheel lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
@@ -55,6 +55,10 @@ engine: $(READY) ## only where there is no Docker: set up and start a container 
 down: $(READY) ## remove the practice cluster, and stop the engine if it is ours
 	@$(BIN)/labgrade down || true
 	@$(BIN)/python -m images down
+
+wheel: $(READY) ## what a release installs, with the probe's image for two architectures in it; needs Go
+	@$(BIN)/python -m images probe
+	@$(BIN)/python -m hatchling build --target wheel
 
 lock: ## choose the newest versions of all dependencies and pin them
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

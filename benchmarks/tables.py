@@ -18,6 +18,7 @@ from benchmarks.ground import Ground
 from benchmarks.timing import Figure, in_turn, shown
 from labgrade import kubeconfig
 from labgrade.cluster.api import Api
+from labgrade.cluster.lease import Lease
 from labgrade.errors import HarnessError
 from labgrade.facts import Cluster, Snapshot
 from labgrade.facts.reading import RESOURCES
@@ -121,6 +122,8 @@ def field(ground: Ground, size: int) -> Generator[Field]:
     """Warm Pods of ours on a cluster whose network enforces policies."""
     with tempfile.TemporaryDirectory() as folder:
         api, run = Api(kubeconfig.read(ground.kubeconfig), Path(folder)), new_run()
+        lease = Lease(api, run)
+        lease.acquire()  # else another run would take our Pods for those of one that was killed
         nodes = Cluster(Snapshot(api), "default").nodes()
         sources = Sources(api, run, lambda: program.on_nodes(nodes))
         prober = Prober(sources, Enforcement(run, sources, theirs=False), before=itertools.count().__next__)
@@ -131,6 +134,7 @@ def field(ground: Ground, size: int) -> Generator[Field]:
             yield found
         finally:
             sources.remove()
+            lease.release()
 
 
 def _timed(here: Field, attempts: int) -> float:

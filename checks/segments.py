@@ -12,8 +12,8 @@ from typing import Literal
 from checks.traffic import Server, Wish, assert_flows, flows_of, server
 from checks.wording import pairs, states, troubles
 from labgrade.errors import HarnessError, Unmet
-from labgrade.facts import Cluster, Pod, Service, policies_on
-from labgrade.probe import PORT, Prober, dns
+from labgrade.facts import Cluster, Pod, policies_on
+from labgrade.probe import PORT, Flows, Prober, dns
 from labgrade.text import Text
 from labgrade.why.policies import explained
 
@@ -31,6 +31,8 @@ class Segment:
     """Of the target's Pods."""
     other_port: int
     """On which they listen too, and which stays closed."""
+    service: str
+    """Name of the Service that the source finds them by."""
 
 
 def assert_ingress_closed(cluster: Cluster, probe: Prober, segment: Segment) -> None:
@@ -63,13 +65,11 @@ def assert_others_closed(cluster: Cluster, probe: Prober, segment: Segment) -> N
     _assert_part(cluster, probe, segment, "labels")
 
 
-def assert_resolves(cluster: Cluster, probe: Prober, segment: Segment, service: Service) -> None:
+def assert_resolves(cluster: Cluster, probe: Prober, segment: Segment) -> None:
     """The source finds the Service's address in the cluster's DNS."""
     __tracebackhide__ = True
-    pod = _one(cluster, segment.source)
-    source, name = probe.as_pod(pod), f"{service.name}.{service.namespace}.svc.cluster.local."
-    found = probe.cells({("source", name): (source, dns(name)), ("control", name): (probe, dns(name))})
-    answer, control = found["source", name], found["control", name]
+    pod, service = _one(cluster, segment.source), cluster.service(segment.service)
+    answer, control = probe.cells(_names(cluster, probe, segment, pod)).values()
     probe.asked += [f"{answer}", f"{control}"]
     if service.exists and service.cluster_ip not in control.addresses:
         raise HarnessError(f"the cluster's DNS does not tell the address of {service} to a Pod of ours: {control.seen}")
@@ -92,7 +92,8 @@ def assert_resolves(cluster: Cluster, probe: Prober, segment: Segment, service: 
 def _assert_part(cluster: Cluster, probe: Prober, segment: Segment, part: Part) -> None:
     __tracebackhide__ = True
     wishes = _wishes(cluster, probe, segment)
-    _require_network(probe, wishes)
+    names = _names(cluster, probe, segment, _one(cluster, segment.source))
+    _require_network(probe, wishes, names)
     beside = [wish for other, each in wishes.items() if other != part for wish in each]
     assert_flows(cluster, probe, wishes[part], beside=beside)
 
@@ -104,6 +105,7 @@ def _wishes(cluster: Cluster, probe: Prober, segment: Segment) -> Mapping[Part, 
     inside, neighbour = probe.as_pod(source), probe.within(cluster.namespace)
     lookalike = probe.bearing(segment.source)
     open_, other = server(probe, target, segment.port), server(probe, target, segment.other_port)
+    probe.in_force()  # meanwhile: only what is asked later can tell of the newest policies
     abroad = Server(f"labgrade:{PORT}", lookalike.ip, PORT, lookalike)
     me, bare = f"{source}", f"unlabelled@{cluster.namespace}"
     return {
@@ -118,7 +120,13 @@ def _wishes(cluster: Cluster, probe: Prober, segment: Segment) -> Mapping[Part, 
     }
 
 
-def _require_network(probe: Prober, wishes: Mapping[Part, Sequence[Wish]]) -> None:
+def _names(cluster: Cluster, probe: Prober, segment: Segment, source: Pod) -> Flows:
+    """The Service's name asked for by the source, and by a Pod of ours."""
+    name = f"{segment.service}.{cluster.namespace}.svc.cluster.local."
+    return {("source", name): (probe.as_pod(source), dns(name)), ("control", name): (probe, dns(name))}
+
+
+def _require_network(probe: Prober, wishes: Mapping[Part, Sequence[Wish]], names: Flows) -> None:
     """Pods of ours reach each other, or else silence says nothing of policies: HarnessError.
 
     It is asked along with all the rest, and then once more where a Pod that had just started did not listen yet.
@@ -126,7 +134,7 @@ def _require_network(probe: Prober, wishes: Mapping[Part, Sequence[Wish]]) -> No
     abroad = next(wish.server for wish in wishes["egress"] if wish.server.pod is None)
     control = {("control", abroad.name): (probe, abroad.question)}
     every = [wish for each in wishes.values() for wish in each]
-    seen = probe.cells(control, beside=flows_of(every))["control", abroad.name]
+    seen = probe.cells(control, beside={**flows_of(every), **names})["control", abroad.name]
     if not seen.connected and not (again := probe.ask([abroad.question])[0]).connected:
         raise HarnessError(f"a Pod of ours does not reach another one of ours: {again}")
 

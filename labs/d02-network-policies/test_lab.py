@@ -16,7 +16,7 @@ from labgrade.facts import Cluster
 from labgrade.probe import Prober
 
 FRONTEND, BACKEND = {"app": "frontend"}, {"app": "backend"}
-SEGMENT = Segment(FRONTEND, BACKEND, port=8080, other_port=9090)
+SEGMENT = Segment(FRONTEND, BACKEND, port=8080, other_port=9090, service="backend")
 
 
 def test_denied(cluster: Cluster) -> None:
@@ -48,4 +48,4 @@ def test_label_scope(cluster: Cluster, probe: Prober) -> None:
 
 
 def test_resolves(cluster: Cluster, probe: Prober) -> None:
-    assert_resolves(cluster, probe, SEGMENT, cluster.service("backend"))
+    assert_resolves(cluster, probe, SEGMENT)

@@ -23,7 +23,7 @@ from labgrade.model import Json
 from labgrade.probe import Answer, Prober, Question, Verdict
 from tests.checks.states import World, answer, pod, service, traffic
 
-SEGMENT = Segment({"app": "frontend"}, {"app": "backend"}, port=8080, other_port=9090)
+SEGMENT = Segment({"app": "frontend"}, {"app": "backend"}, port=8080, other_port=9090, service="backend")
 SHOP = [
     pod("backend-1", ip="10.0.0.2", labels={"app": "backend"}),
     pod("frontend-1", ip="10.0.0.3", labels={"app": "frontend"}),
@@ -145,7 +145,7 @@ def test_a_network_that_ignores_policies_is_our_error() -> None:
 def resolves(probe: Prober) -> None:
     """Judges the Service's name."""
     world = World(*SHOP)
-    assert_resolves(world.cluster, probe, SEGMENT, world.cluster.service("backend"))
+    assert_resolves(world.cluster, probe, SEGMENT)
 
 
 def test_a_name_that_the_source_finds_is_met() -> None:

@@ -9,7 +9,7 @@ import pytest
 from labgrade.cluster.api import Api
 from labgrade.errors import HarnessError, Unmet
 from labgrade.model import Json
-from labgrade.patience import monotonic
+from labgrade.patience import monotonic, until
 from labgrade.probe import OTHER_PORT, PORT, Network, Sources, asking, cilium, enforcement
 from labgrade.probe.enforcement import BARRIERS, CANARY, Enforcement
 from labgrade.probe.program import Program
@@ -59,6 +59,23 @@ def played(server: ApiServer, *replies: Reply) -> Played:
     found = Played(*replies)
     server.exec = found.exec
     return found
+
+
+@pytest.fixture
+def _no_canary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No canary is sent along: what is asked and written is for the agents."""
+
+    def stay(_: Enforcement) -> None:
+        """It stays at home."""
+
+    monkeypatch.setattr(Enforcement, "_sent", stay)
+
+
+def test_a_canary_is_on_its_way_before_it_is_needed(make: Make, server: ApiServer) -> None:
+    """Whoever waits for policies may have to know soon whether there are any in effect."""
+    Agents(server)
+    make().in_force()
+    assert until(lambda: any(each["metadata"]["name"] == "canary" for each in written(server)), seconds=5, every=0.01)
 
 
 @pytest.mark.usefixtures("_brief")
@@ -176,8 +193,9 @@ class Agents:
         return [each["metadata"]["uid"] for each in every]
 
 
+@pytest.mark.usefixtures("_no_canary")
 def test_with_cilium_the_agents_tell_what_is_in_force(make: Make, server: ApiServer) -> None:
-    """A policy of each kind is written then, which selects nobody; no Pod of ours is needed for that."""
+    """A policy of each kind is written then, which selects nobody."""
     agents = Agents(server)
     make().in_force()
     assert agents.asked == 1
@@ -189,6 +207,7 @@ def test_with_cilium_the_agents_tell_what_is_in_force(make: Make, server: ApiSer
     assert server.count("/pods", "POST") == 0
 
 
+@pytest.mark.usefixtures("_no_canary")
 @pytest.mark.parametrize(("learns", "realises"), [(2, 0), (0, 2), (2, 2)])
 def test_an_agent_that_is_late_is_waited_for(make: Make, server: ApiServer, learns: int, realises: int) -> None:
     """Until it has taken both policies in, and every endpoint on its node enforces them."""
@@ -197,6 +216,7 @@ def test_an_agent_that_is_late_is_waited_for(make: Make, server: ApiServer, lear
     assert agents.asked == learns + realises + 1
 
 
+@pytest.mark.usefixtures("_no_canary")
 def test_each_wait_is_for_policies_of_its_own(make: Make, server: ApiServer) -> None:
     """What an earlier one saw in force says nothing of what was written since."""
     Agents(server)
@@ -232,9 +252,9 @@ def test_where_agents_are_not_understood_a_canary_must_do(
     assert "a canary must do" in caplog.text
 
 
-@pytest.mark.usefixtures("_brief")
+@pytest.mark.usefixtures("_no_canary", "_brief")
 def test_agents_that_do_not_answer_are_our_error(make: Make, server: ApiServer) -> None:
-    """The error says what they said; no canary sings in their place."""
+    """The error says what they said; no canary takes their place."""
     Agents(server)
     server.exec = lambda _pod, _command: (1, "", "context deadline exceeded")
     with pytest.raises(

@@ -191,3 +191,17 @@ def test_what_cannot_be_held_is_not_known_as_silent(traffic: Gathering, monkeypa
     traffic.hold([(source, WEB)])
     with pytest.raises(HarnessError, match="broke off"):
         traffic.answer((source, WEB))
+
+
+def test_where_policies_are_surely_in_force_nobody_waits_for_the_network() -> None:
+    """It is said for every look at that reading; where it is only likely, the network gets its time."""
+    said: list[str] = []
+    traffic = Gathering(lambda: said.append("followed"))
+    traffic.of(1)
+    traffic.await_policies(lambda: True)
+    traffic.of(1)
+    assert said == ["followed", "followed"]
+    traffic.of(2)
+    traffic.await_policies(lambda: False)
+    traffic.of(2)
+    assert said == ["followed", "followed"]

@@ -175,10 +175,11 @@ class Force(CannedEnforcement):
         super().__init__("enforces")
         self.waited, self._then = 0, then
 
-    def in_force(self) -> None:
-        """At once."""
+    def in_force(self) -> bool:
+        """At once, and for sure."""
         self.waited += 1
         self._then()
+        return True
 
 
 def forced(network: Network, force: Force, before: Callable[[], int] = lambda: 0) -> Prober:

@@ -84,6 +84,10 @@ class Reconciler:
         self.calm_down()
         return self._reading
 
+    def followed(self) -> None:
+        """To be called where the network is known to have followed all objects: traffic is final, as they are."""
+        self._probed = False
+
     def calm_down(self) -> None:
         """Waits while objects are on their way, such as those that an earlier check set in motion."""
         while not self.settled and self._pending() and self._wait_for_change():

@@ -32,6 +32,7 @@ from labgrade.model import ClusterInfo, Lab, Outcome
 from labgrade.patience import Alarm
 from labgrade.probe import Prober, Sources, program
 from labgrade.probe.enforcement import Enforcement
+from labgrade.probe.gathering import Gathering
 from labgrade.probe.program import Program
 from labgrade.runid import new_run
 from labgrade.wholefile import written
@@ -132,7 +133,8 @@ class Grading:
     def prober(self) -> Prober:
         """What asks traffic."""
         enforcement = Enforcement(self.run, self._sources, theirs=self.lab.cluster is not None)
-        return Prober(self._sources, enforcement, self.reconciler.probing)
+        gathering = Gathering(self.reconciler.followed)
+        return Prober(self._sources, enforcement, self.reconciler.probing, gathering)
 
     def warm(self) -> None:
         """Lets the probe Pod begin to start, for checks that are sure to ask it."""

@@ -3,7 +3,7 @@
 from labgrade.probe.answer import Answer, Question, Verdict, dns, http, tcp, udp
 from labgrade.probe.enforcement import Network
 from labgrade.probe.pod import OTHER_PORT, PORT, ProbePod
-from labgrade.probe.prober import Prober
+from labgrade.probe.prober import Flows, Prober
 from labgrade.probe.sources import Sources
 from labgrade.probe.table import Cell, Table
 
@@ -12,6 +12,7 @@ __all__ = [
     "PORT",
     "Answer",
     "Cell",
+    "Flows",
     "Network",
     "ProbePod",
     "Prober",

@@ -90,6 +90,8 @@ class BorrowedPod:
             self._failure = kept_out(error, self.namespace) or HarnessError(f"the probe could not start: {error}")
         except (HarnessError, Unmet) as error:
             self._failure = error
+        except Exception as error:  # whatever it is, it must not look as if the container had started
+            self._failure = HarnessError(f"the probe could not start: {error!r}")
 
     def _prepare(self) -> None:
         for _ in range(TRIES):

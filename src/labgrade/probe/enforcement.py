@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Literal
 
 from labgrade.cluster.ours import labels
@@ -56,7 +58,7 @@ class Enforcement:
     def __init__(self, run: str, sources: Sources, *, theirs: bool) -> None:
         """`theirs`: whether the student made the cluster, and so answers for its Pod network."""
         self._api, self._run, self._sources, self._theirs = sources.api, run, sources, theirs
-        self._network: Network | None = None
+        self._canary: Future[Network] | None = None
 
     def require(self) -> None:
         """Policies have an effect here; else Unmet on a cluster of the student's own, and HarnessError elsewhere."""
@@ -73,27 +75,32 @@ class Enforcement:
 
         HarnessError where that cannot be found out.
         """
-        if self._network is None:
-            self._network = self._sing()
-            log.info("the Pod network %s policies", self._network)
-        return self._network
+        try:
+            return self._sent().result()
+        except Exception:
+            self._canary = None  # a lost stream says nothing of the network: the next to ask sends another one
+            raise
 
-    def in_force(self) -> None:
+    def in_force(self) -> bool:
         """Returns once every policy that was written before this call is enforced on every node.
+
+        Whether that is known for sure, endpoint by endpoint, or only likely.
 
         A policy of ours is written now; agents take policies in the order in which they were written. On Cilium, it
         is then known by the revision that each endpoint has realised; elsewhere the canary's silence must do, and a
         moment of stability. HarnessError where a network that enforces policies does not get there in time.
         """
+        self._sent()  # its word is wanted only where something gets through that should not, and then at once
         agents = cilium.agents(self._api)
         try:
             if agents:
                 self._await_agents(agents)
-                return
+                return True
         except cilium.UnknownForm as error:
             log.warning("%s; a canary must do", error)
         if self.network() == "enforces":
             pause(STABLE_SECONDS)
+        return False
 
     def _await_agents(self, agents: cilium.Agents) -> None:
         uids, problem = [self._write(kind) for kind in BARRIERS], ""
@@ -110,6 +117,22 @@ class Enforcement:
 
         if not until(have, seconds=ENFORCED_SECONDS, every=0.1):
             raise HarnessError(f"Cilium has not put the newest policies in force in {ENFORCED_SECONDS:.0f} s{problem}")
+
+    def _sent(self) -> Future[Network]:
+        """The canary, on its way."""
+        canary = self._canary
+        if canary is None:
+            canary = self._canary = Future[Network]()
+            threading.Thread(target=self._send, args=(canary,), daemon=True).start()
+        return canary
+
+    def _send(self, canary: Future[Network]) -> None:
+        try:
+            found = self._sing()
+            log.info("the Pod network %s policies", found)
+            canary.set_result(found)
+        except Exception as error:  # whatever it is, it is raised to whoever asks
+            canary.set_exception(error)
 
     def _sing(self) -> Network:
         client, canary = self._sources.own(), self._sources.own(bearing=CANARY)

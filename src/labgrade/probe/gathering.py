@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from labgrade.errors import HarnessError
 from labgrade.patience import monotonic
-from labgrade.probe.answer import ATTEMPTS, Answer, Question
+from labgrade.probe.answer import Answer, Question
 from labgrade.probe.sources import Source
 
 AT_ONCE = 25
@@ -22,12 +22,20 @@ Asked = tuple[Source, Question]
 class Gathering:
     """What was asked of one reading of the cluster."""
 
-    def __init__(self) -> None:
+    def __init__(self, followed: Callable[[], None] = lambda: None) -> None:
+        """`followed` is called where the network is known to have followed the objects of the reading."""
+        self._followed = followed
         self._reading = -1
         self._answers: dict[Asked, Answer | Exception] = {}
         self._quiet: set[Asked] = set()
-        self.in_force = False
-        """Whether the policies of this reading are known to be enforced; whoever finds that out says so."""
+        self._in_force: bool | None = None
+
+    def await_policies(self, in_force: Callable[[], bool]) -> None:
+        """Waits once a reading until its policies are `in_force`, which tells whether that is known for sure."""
+        if self._in_force is None:
+            self._in_force = in_force()
+        if self._in_force:
+            self._followed()
 
     def of(self, reading: int) -> None:
         """Forgets what was asked of an earlier reading."""
@@ -35,7 +43,9 @@ class Gathering:
             self._reading = reading
             self._answers.clear()
             self._quiet.clear()
-            self.in_force = False
+            self._in_force = None
+        if self._in_force:
+            self._followed()
 
     def ask(self, wanted: Iterable[Asked]) -> None:
         """Asks what was not asked yet: all sources at the same time, each for everything in one go."""
@@ -70,7 +80,7 @@ class Gathering:
         found = self._answers[asked]
         return found.verdict if isinstance(found, Answer) else ""
 
-    def _ask(self, wanted: Collection[Asked], attempts: int = ATTEMPTS) -> None:
+    def _ask(self, wanted: Collection[Asked], attempts: int | None = None) -> None:
         by_source: dict[Source, list[Question]] = {}
         for source, question in wanted:
             by_source.setdefault(source, []).append(question)
@@ -78,7 +88,7 @@ class Gathering:
         def ask(source: Source) -> Sequence[Answer | Exception]:
             questions = by_source[source]
             try:
-                return source.ask([question.tried(attempts) for question in questions])
+                return source.ask([question.tried(attempts) if attempts else question for question in questions])
             except (HarnessError, AssertionError) as error:
                 return [error] * len(questions)
 

@@ -117,7 +117,7 @@ class ProbePod:
         except ApiError as error:
             theirs = isinstance(self._home, str) and kept_out(error, self._home)
             self._failure = theirs or HarnessError(f"the probe could not start: {error}")
-        except HarnessError as error:
+        except Exception as error:  # whatever it is, it must not look as if the Pod had started
             self._failure = HarnessError(f"the probe could not start: {error}")
 
     def _create(self) -> None:

@@ -126,7 +126,7 @@ class Prober:
         everything = _asked({**(beside or {}), **flows})
         self._gathering.ask(everything)
         if unheld := self._gathering.unheld(everything):
-            self._await_policies()
+            self._gathering.await_policies(self._enforcement.in_force)
             self._gathering.hold(unheld)
         found = {cell: self._gathering.answer(asked) for cell, asked in zip(flows, _asked(flows), strict=True)}
         return {cell: answer for cell, answer in found.items() if answer.verdict != "dropped"}
@@ -137,7 +137,7 @@ class Prober:
         It is found out once for each reading of the cluster.
         """
         self._gathering.of(self._before())
-        self._await_policies()
+        self._gathering.await_policies(self._enforcement.in_force)
 
     def require_enforcement(self) -> None:
         """Policies have an effect on this cluster.
@@ -152,16 +152,11 @@ class Prober:
         Empty also where this source has no address to be found by.
         """
         try:
-            address = self.ip
+            address = self._source().ip
         except HarnessError:
             return ()
         found = flows(self._sources.api, source_ip=address, target_ip=host, port=port, seconds=NOTED_SECONDS)
         return tuple(map(str, found[-NOTED_LINES:]))
-
-    def _await_policies(self) -> None:
-        if not self._gathering.in_force:
-            self._enforcement.in_force()
-            self._gathering.in_force = True
 
     def _as(self, source: Callable[[], Source]) -> Prober:
         source()
