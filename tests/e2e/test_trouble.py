@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from labgrade import engine
 from labgrade.course import answers
 from labgrade.facts.reading import RESOURCES
 from labgrade.patience import until
@@ -110,6 +111,21 @@ def test_a_missing_probe_image_is_our_trouble(work: Work) -> None:
     assert work.result["possible"] == 20
     errors = [outcome for outcome in work.result["outcomes"] if outcome["state"] == "error"]
     assert "none.invalid/probe:1" in errors[0]["saw"]["en"]
+
+
+@pytest.mark.parametrize("work", ["d02-network-policies"], indirect=True)
+def test_a_network_that_ignores_policies_costs_no_point(work: Work) -> None:
+    """The right policies, and everything gets through: nothing can be said of them, and that is said."""
+    if engine.find().node_image is None:
+        pytest.skip("kind's own network enforces policies; the one of our node image does not")
+    work.put(answers.solution(work.lab))
+    done = work.check()
+    assert done.returncode == 3, done.stdout
+    assert (work.states["denied"], work.states["lets_in"]) == ("passed", "passed")
+    assert "failed" not in work.states.values()
+    closed = next(outcome for outcome in work.result["outcomes"] if outcome["id"] == "ingress_closed")
+    assert closed["state"] == "error"
+    assert "ignores NetworkPolicies" in closed["saw"]["en"]
 
 
 @b01

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Sequence
 
 from labgrade.cluster.api import Api, ApiError
-from labgrade.cluster.remote import Completed
 from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Pod
 from labgrade.model import Json
 from labgrade.patience import until
-from labgrade.probe import asking
-from labgrade.probe.answer import Answer, Question
-from labgrade.probe.pod import RESTRICTED, START_SECONDS, read_pod
+from labgrade.probe.pod import RESTRICTED, read_pod
 from labgrade.probe.program import Program
 from labgrade.probe.refusal import kept_out
+from labgrade.probe.starting import START_SECONDS, Starting
 from labgrade.text import Text
 
 NAME = "labgrade-probe"
@@ -28,78 +24,40 @@ TRIES = 5
 log = logging.getLogger(__name__)
 
 
-class BorrowedPod:
+class BorrowedPod(Starting):
     """One ephemeral container in a Pod, made in the background, used again by later runs.
 
     Kubernetes removes none: it stays in the Pod's spec, and idle in the Pod, until the Pod goes. It listens nowhere.
     """
 
     def __init__(self, api: Api, pod: Pod, program: Program) -> None:
-        self._api, self._program = api, program
-        self.namespace, self.name = str(pod.namespace), pod.name
+        super().__init__(api, program, str(pod.namespace), pod.name)
         self._path, self._uid = pod.path, pod.uid
-        self._container = ""
+        self._joined = ""
         self.made = False
         """Whether this run put the container there."""
-        self._ip = self._node = ""
-        self._failure: Exception | None = None
-        self._starting = threading.Thread(target=self._start, daemon=True)
-        self._starting.start()
-
-    @property
-    def ip(self) -> str:
-        """The Pod's address."""
-        self.started()
-        return self._ip
-
-    @property
-    def node(self) -> str:
-        """Name of the node that it runs on."""
-        self.started()
-        return self._node
-
-    def ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """The answers, in order, all asked at once in one exec.
-
-        Unmet where the Pod does not run or its namespace lets no such container in; HarnessError where the container
-        cannot run, or where a question stays without a sound answer.
-        """
-        self.started()
-        return asking.ask(self._exec, questions, f"pod/{self.name} {self._ip}")
-
-    def started(self) -> None:
-        """Returns once the container runs; raises as `ask` does."""
-        self._starting.join()
-        if self._failure:
-            raise self._failure
+        self._begin()
 
     def remove(self) -> None:
         """Says what stays: the container goes with its Pod."""
-        self._starting.join()
+        self._thread.join()
         if self.made:
-            log.warning("pod/%s keeps an idle ephemeral container, %s, until it is deleted", self.name, self._container)
+            log.warning("pod/%s keeps an idle ephemeral container, %s, until it is deleted", self.name, self._joined)
 
-    def _exec(self, words: list[str], seconds: float) -> Completed:
-        command = [*self._program.command, *words]
-        return self._api.exec(self.namespace, self.name, self._container, command, seconds=seconds)
+    @property
+    def _container(self) -> str:
+        return self._joined
 
-    def _start(self) -> None:
-        try:
-            self._prepare()
-        except ApiError as error:
-            self._failure = kept_out(error, self.namespace) or HarnessError(f"the probe could not start: {error}")
-        except (HarnessError, Unmet) as error:
-            self._failure = error
-        except Exception as error:  # whatever it is, it must not look as if the container had started
-            self._failure = HarnessError(f"the probe could not start: {error!r}")
+    def _refused(self, error: ApiError) -> Unmet | None:
+        return kept_out(error, self.namespace)
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> Pod:
         for _ in range(TRIES):
             pod = self._read()
             if left := _ours(pod, self._program.image):
                 # Runs take turns: what bears the name that was just tried is ours, and the answer to that was lost.
-                self.made = left == self._container
-                self._container = left
+                self.made = left == self._joined
+                self._joined = left
                 break
             try:
                 self._add(pod)
@@ -108,21 +66,21 @@ class BorrowedPod:
                 if error.status != 409:
                     raise
         else:
-            raise HarnessError(f"the probe could not start: pod/{self.name} kept changing")
+            raise HarnessError(f"pod/{self.name} kept changing")
         until(self._tried, seconds=START_SECONDS, every=0.05)
         pod = self._read()
-        if "running" not in _state(pod, self._container):
-            raise HarnessError(f"the probe could not start: {_why_not(pod, self._container)}")
-        self._ip, self._node = pod.ip, pod.node
+        if "running" not in _state(pod, self._joined):
+            raise HarnessError(_why_not(pod, self._joined))
+        return pod
 
     def _add(self, pod: Pod) -> None:
         old = list(pod.spec.get("ephemeralContainers") or [])
         taken = {container["name"] for container in old}
-        self._container = next(
+        self._joined = next(
             name for name in (NAME, *(f"{NAME}-{n}" for n in range(2, len(taken) + 3))) if name not in taken
         )
         new = {
-            "name": self._container,
+            "name": self._joined,
             "image": self._program.image,
             "imagePullPolicy": "IfNotPresent",
             "command": [*self._program.command, "listen"],
@@ -136,7 +94,7 @@ class BorrowedPod:
     def _tried(self) -> bool:
         """Whether the container runs, or never will."""
         pod = self._read()
-        state = _state(pod, self._container)
+        state = _state(pod, self._joined)
         stuck = (state.get("waiting") or {}).get("reason") in {"ErrImageNeverPull", "ImagePullBackOff"}
         return "running" in state or "terminated" in state or stuck
 

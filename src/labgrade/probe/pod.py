@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from labgrade.cluster.api import Api, ApiError
 from labgrade.cluster.ours import OwnNamespace, create_pod, labels
-from labgrade.cluster.remote import Completed
-from labgrade.errors import HarnessError
+from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Pod, Recorded, Snapshot
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
-from labgrade.patience import monotonic, until
-from labgrade.probe import asking
-from labgrade.probe.answer import Answer, Question
+from labgrade.patience import until
 from labgrade.probe.program import Program
 from labgrade.probe.refusal import kept_out
+from labgrade.probe.starting import START_SECONDS, Starting
 from labgrade.why import why
-
-START_SECONDS = 60.0
 
 CONTAINER = "probe"
 
@@ -35,11 +29,9 @@ RESTRICTED: Json = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 
-log = logging.getLogger(__name__)
 
-
-class ProbePod:
-    """Starts in the background at once; the first question waits for it, at most START_SECONDS."""
+class ProbePod(Starting):
+    """A Pod of ours; in the background from its making on."""
 
     def __init__(
         self,
@@ -58,67 +50,31 @@ class ProbePod:
         `bearing`: labels beside those that mark it as ours. `pinned_to`: the node on which it runs, past the
         scheduler. `host_network`: whether it asks as its node does.
         """
-        self._api, self._run, self._program, self._home = api, run, program, namespace
-        self.name, self._labels = name, {**labels(run), **(bearing or {})}
-        self._pinned_to, self._host_network = pinned_to, host_network
-        self.namespace = namespace if isinstance(namespace, str) else namespace.name
-        self._failure: HarnessError | AssertionError | None = None
-        self._ip, self._node, self._wanted = "", "", True
-        self._starting = threading.Thread(target=self._start, daemon=True)
-        self._starting.start()
-
-    @property
-    def ip(self) -> str:
-        """Its address; HarnessError where it cannot run."""
-        self.started()
-        return self._ip
-
-    @property
-    def node(self) -> str:
-        """Name of the node that it runs on; HarnessError where it cannot run."""
-        self.started()
-        return self._node
-
-    def ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """The answers, in order, all asked at once in one exec.
-
-        HarnessError where the Pod cannot run, or where a question stays without a sound answer; Unmet where the
-        student's namespace keeps the Pod out.
-        """
-        self.started()
-        return asking.ask(self._exec, questions, f"pod/{self.name} {self._ip}")
-
-    def started(self) -> None:
-        """Returns once it runs; raises as `ask` does."""
-        if self._starting.is_alive():
-            began = monotonic()
-            self._starting.join()
-            log.info("waited %.2f s for pod/%s to start", monotonic() - began, self.name)
-        if self._failure:
-            raise self._failure
+        super().__init__(api, program, namespace if isinstance(namespace, str) else namespace.name, name)
+        self._run, self._home = run, namespace
+        self._labels = {**labels(run), **(bearing or {})}
+        self._pinned_to, self._host_network, self._wanted = pinned_to, host_network, True
+        self._begin()
 
     def remove(self) -> None:
         """Removes the Pod, without waiting for it to be gone."""
         self._wanted = False
-        self._starting.join()
+        self._thread.join()
         self._api.delete(RESOURCES["Pod"].path(self.namespace, self.name), grace_seconds=0)
 
-    def _exec(self, words: list[str], seconds: float) -> Completed:
-        command = [*self._program.command, *words]
-        return self._api.exec(self.namespace, self.name, CONTAINER, command, seconds=seconds)
+    @property
+    def _container(self) -> str:
+        return CONTAINER
 
-    def _start(self) -> None:
-        try:
-            self._create()
-            pod = until(self._settled_pod, seconds=START_SECONDS, every=0.1) or self._pod()
-            if not pod.ready:
-                raise HarnessError(self._why_not(pod))
-            self._ip, self._node = pod.ip, pod.node
-        except ApiError as error:
-            theirs = isinstance(self._home, str) and kept_out(error, self._home)
-            self._failure = theirs or HarnessError(f"the probe could not start: {error}")
-        except Exception as error:  # whatever it is, it must not look as if the Pod had started
-            self._failure = HarnessError(f"the probe could not start: {error}")
+    def _prepare(self) -> Pod:
+        self._create()
+        pod = until(self._settled_pod, seconds=START_SECONDS, every=0.1) or self._pod()
+        if not pod.ready:
+            raise HarnessError(self._why_not(pod))
+        return pod
+
+    def _refused(self, error: ApiError) -> Unmet | None:
+        return kept_out(error, self._home) if isinstance(self._home, str) else None
 
     def _create(self) -> None:
         if not isinstance(self._home, str):
