@@ -141,7 +141,14 @@ ORDERED = owned_by("StatefulSet")
 
 SERVING = pod(READY, phase="Running", metadata=owned_by("ReplicaSet"))
 
+UNRELATED = "failed to fetch PVC from API server: no relationship found between node 'worker' and this object"
+"""What the API server tells a kubelet for an instant after it was given a Pod."""
+
 MOVING = {
+    "a Pod that waited long for its claim, and has just got a node": [
+        pod(waiting("ContainerCreating"), age=15, scheduled={"lastTransitionTime": ago(2)}),
+        said("FailedMount", f"Unable to attach or mount volumes: {UNRELATED}"),
+    ],
     "a Pod that its replicaset has not missed yet": [workload("ReplicaSet", asked=1, there=1)],
     "a Pod that its statefulset has not missed yet": [workload("StatefulSet", asked=1, there=1)],
     "generation not observed": [workload("Deployment", seen=1)],
@@ -253,6 +260,10 @@ SETTLED = {
     "registry that was silent twice": [
         pod(waiting("ImagePullBackOff", "dial tcp: i/o timeout"), containers=[WEB | {"image": "web:1"}], age=15),
         said("Failed", 'Failed to pull image "web:1": dial tcp: i/o timeout', count=2),
+    ],
+    "volume that is not mounted for long": [
+        pod(waiting("ContainerCreating"), age=15, scheduled={"lastTransitionTime": ago(14)}),
+        said("FailedMount", f"Unable to attach or mount volumes: {UNRELATED}"),
     ],
     "volume of a configmap that is missing": [
         pod(waiting("ContainerCreating"), age=6),

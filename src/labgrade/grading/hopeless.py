@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from labgrade.facts import Cluster, Pod
+from labgrade.facts.base import moment
 from labgrade.facts.pods import PULL_REASONS
 from labgrade.model import Json
 from labgrade.why.claims import mounting, must_stay_missing
@@ -24,7 +25,7 @@ HOPELESS_PULLS = 2
 """A registry that was silent twice, ten seconds apart, is not having a hiccup."""
 
 TRIED_AGAIN = timedelta(seconds=12)
-"""By then the kubelet has asked once more for what it missed when the Pod came."""
+"""By then the kubelet has asked once more for what it missed when the Pod came to its node."""
 
 
 def hopeless(cluster: Cluster, pod: Pod, now: datetime) -> bool:
@@ -32,8 +33,8 @@ def hopeless(cluster: Cluster, pod: Pod, now: datetime) -> bool:
     if any(_in_vain(cluster, pod, status, now) for status in pod.container_statuses):
         return True
     creating = all("waiting" in (status.get("state") or {}) for status in pod.container_statuses)
-    message = mounting(pod) if creating and _older(pod, now, TRIED_AGAIN / 4) else ""
-    return bool(message) and (must_stay_missing(cluster, message) or _older(pod, now, TRIED_AGAIN))
+    message = mounting(pod) if creating and _placed(pod, now, TRIED_AGAIN / 4) else ""
+    return bool(message) and (must_stay_missing(cluster, message) or _placed(pod, now, TRIED_AGAIN))
 
 
 def runs_again(pod: Pod, status: Json) -> bool:
@@ -55,7 +56,7 @@ def _in_vain(cluster: Cluster, pod: Pod, status: Json, now: datetime) -> bool:
         return _never_pulled(pod, status["name"], waiting, now)
     if reason in {"CreateContainerConfigError", "CreateContainerError"}:
         never = "runAsNonRoot" in message or must_stay_missing(cluster, message)
-        return never or _older(pod, now, TRIED_AGAIN)
+        return never or _placed(pod, now, TRIED_AGAIN)
     ended = state.get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
     again = reason in {"CrashLoopBackOff", "RunContainerError"} or runs_again(pod, status)
     if again and cannot_start(message or str(ended.get("message", ""))):
@@ -70,6 +71,12 @@ def _never_pulled(pod: Pod, container: str, waiting: Json, now: datetime) -> boo
     if complaint == "silent":
         return tries >= HOPELESS_PULLS or _older(pod, now, HOPELESS_PULL)
     return bool(complaint) or _older(pod, now, HOPELESS_PULL)
+
+
+def _placed(pod: Pod, now: datetime, age: timedelta) -> bool:
+    """Whether it has been on its node for so long; its claims may have taken their time before that."""
+    since = moment(pod.condition("PodScheduled").get("lastTransitionTime")) or pod.created
+    return since is not None and now > since + age
 
 
 def _older(pod: Pod, now: datetime, age: timedelta) -> bool:
