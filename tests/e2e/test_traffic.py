@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labgrade.cluster import target, workspace
-from labgrade.cluster.api import Api
+from labgrade.cluster.api import Api, ApiError
 from labgrade.cluster.workspace import Workspace
 from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Cluster, Pod, Snapshot
@@ -19,6 +19,7 @@ from labgrade.patience import until
 from labgrade.probe import OTHER_PORT, PORT, Prober, Sources, dns, http, tcp, udp
 from labgrade.probe.enforcement import Enforcement
 from labgrade.probe.flows import flows
+from labgrade.probe.pod import RESTRICTED
 from labgrade.probe.program import OURS, on_nodes
 from labgrade.runid import new_run
 from tests.e2e.conftest import Practice
@@ -60,7 +61,8 @@ def policy(api: Api, namespace: str, name: str, spec: Json) -> None:
 
 def student(api: Api, namespace: str, name: str, **spec: object) -> Pod:
     """A running Pod of a student's that has no shell, and serves nothing but what the probe does."""
-    container = {"name": "app", "image": OURS.image, "command": ["/probe", "listen", f"{PORT}"]}
+    container: Json = {"name": "app", "image": OURS.image, "command": ["/probe", "listen", f"{PORT}"]}
+    container["securityContext"] = RESTRICTED
     body: Json = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -110,14 +112,13 @@ def test_every_source_asks(api: Api, probe: Prober, place: Workspace) -> None:
 
 def test_a_second_run_uses_the_container_that_is_there(api: Api, probe: Prober, place: Workspace) -> None:
     """What cannot be removed is at least not added again; a Pod that meets `restricted` keeps meeting it."""
-    levels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    api.patch(RESOURCES["Namespace"].path(name=place.namespace), {"metadata": {"labels": levels}})
+    secure = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    pod = student(api, place.namespace, "strict", securityContext=secure)
+    lax = student(api, place.namespace, "lax", hostNetwork=True)
+    _become_strict(api, place.namespace)
     with pytest.raises(Unmet, match="PodSecurity"):
         # The student's own Pod is what does not meet the level, and with it no container may join it.
-        probe.as_pod(_lax(api, place.namespace)).tcp(probe.ip, PORT)
-    strict = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
-    api.patch(RESOURCES["Namespace"].path(name=place.namespace), {"metadata": {"labels": dict.fromkeys(levels)}})
-    pod = student(api, place.namespace, "strict", securityContext=strict)
+        probe.as_pod(lax).tcp(probe.ip, PORT)
     for _ in range(2):
         sources = Sources(api, new_run(), lambda: OURS)
         assert sources.borrowed(pod).ask([tcp(probe.ip, PORT)])[0].connected
@@ -126,14 +127,21 @@ def test_a_second_run_uses_the_container_that_is_there(api: Api, probe: Prober, 
     assert len(found.spec["ephemeralContainers"]) == 1
 
 
-def _lax(api: Api, namespace: str) -> Pod:
-    """A Pod that was there before its namespace became strict."""
-    labels = RESOURCES["Namespace"].path(name=namespace)
-    enforced = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}
-    api.patch(labels, enforced)
-    pod = student(api, namespace, "lax", hostNetwork=True)
-    api.patch(labels, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}})
-    return pod
+def _become_strict(api: Api, namespace: str) -> None:
+    """Lets in only Pods of level `restricted`, and waits until the API server does so: it hears of it in a moment."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    api.patch(RESOURCES["Namespace"].path(name=namespace), {"metadata": {"labels": labels}})
+    spec = {"hostNetwork": True, "containers": [{"name": "app", "image": OURS.image}]}
+    body: Json = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial"}, "spec": spec}
+
+    def refused() -> bool:
+        try:
+            api.create(f"{RESOURCES['Pod'].path(namespace)}?dryRun=All", body)
+        except ApiError as error:
+            return error.status == 403
+        return False
+
+    assert until(refused, seconds=30)
 
 
 def test_a_quota_keeps_a_visitor_out(api: Api, probe: Prober, place: Workspace) -> None:
