@@ -12,7 +12,7 @@ from labgrade.cluster.target import PRACTICE, practice_kubeconfig
 from labgrade.commands.options import absolute
 from labgrade.course.rubric import CLUSTER
 from labgrade.errors import UsageError
-from labgrade.model import Cni
+from labgrade.model import CNIS, Cni
 from labgrade.patience import monotonic
 from labgrade.providers import PROVIDERS, ClusterSpec, clusterfile
 
@@ -21,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `labgrade up`."""
     parser.add_argument("--name", help=f"default: the configuration's, else {PRACTICE}")
     parser.add_argument("--config", type=absolute, metavar="FILE", help="a kind configuration to make it from")
-    parser.add_argument(
-        "--cni", choices=("default", "cilium"), help="the Pod network; cilium needs helm, and enforces policies"
-    )
+    parser.add_argument("--cni", choices=CNIS, help="the Pod network; cilium needs helm, and enforces policies")
     parser.add_argument("--course", metavar="DIR", help="whose labs' images are loaded")
     parser.add_argument("--quiet", action="store_true", help="say nothing while it works")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Self, TypeVar
 
-from labgrade.facts.reading import RESOURCES, Reading
+from labgrade.facts.reading import RESOURCES, Reading, instant
 from labgrade.model import Json
 
 F = TypeVar("F", bound="Fact")
@@ -135,7 +135,7 @@ class Fact:
 
 def moment(stamp: str | None) -> datetime | None:
     """An API timestamp as a time; None for none."""
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00")) if stamp else None
+    return instant(stamp) if stamp else None
 
 
 def pairs(labels: Mapping[str, str]) -> str:

@@ -149,7 +149,7 @@ class Snapshot(Reading):
             lists = [found for key, found in self._lists.items() if key[0] not in UNFOLLOWED]
         objects = [found["metadata"] for each in lists for found in each.get("items") or []]
         stamps = [stamp for metadata in objects for stamp in _stamps(metadata)]
-        return datetime.fromisoformat(max(stamps).replace("Z", "+00:00")) if stamps else None
+        return instant(max(stamps)) if stamps else None
 
     def forget(self, key: tuple[str, str | None] | None = None) -> None:
         """The next question reads anew: about one list, or without `key` about everything."""
@@ -189,12 +189,13 @@ def _follows(entry: Json, visit: Json) -> bool:
     """Whether a change is our joining a Pod with an ephemeral container, or the kubelet's word that it runs."""
     if entry is visit:
         return True
-    after = _moment(entry) - _moment(visit)
+    after = instant(entry["time"]) - instant(visit["time"])
     return entry.get("manager") == "kubelet" and timedelta() <= after <= JOINING
 
 
-def _moment(entry: Json) -> datetime:
-    return datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
+def instant(stamp: str) -> datetime:
+    """An API timestamp as a time."""
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
 
 
 class Recorded(Reading):

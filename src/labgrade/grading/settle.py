@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from labgrade.facts import Cluster, DaemonSet, Pod, Workload
 from labgrade.facts.binding import unbound
+from labgrade.facts.reading import instant
 from labgrade.grading.hopeless import hopeless, runs_again
 from labgrade.model import Json
 from labgrade.why.workloads import refused
@@ -49,7 +50,7 @@ def _just_started(pod: Pod, status: Json, now: datetime) -> bool:
     running = (status.get("state") or {}).get("running") or {}
     if "startedAt" not in running or "readinessProbe" in pod.spec_of(status["name"]):
         return False
-    return now < _time(running["startedAt"]) + UNTRIED
+    return now < instant(running["startedAt"]) + UNTRIED
 
 
 def _nodes(cluster: Cluster, now: datetime) -> Iterator[str]:
@@ -143,11 +144,7 @@ def _just_bound(cluster: Cluster, pod: Pod) -> bool:
 
 def _gone_by(pod: Pod) -> datetime:
     """The API server sets deletionTimestamp to when the grace period will be over."""
-    return _time(pod.metadata["deletionTimestamp"]) + TERMINATING_GRACE
-
-
-def _time(stamp: str) -> datetime:
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+    return instant(pod.metadata["deletionTimestamp"]) + TERMINATING_GRACE
 
 
 def _container_moves(pod: Pod, status: Json, now: datetime) -> str:
@@ -155,7 +152,7 @@ def _container_moves(pod: Pod, status: Json, now: datetime) -> str:
     if "waiting" in state:
         return str(state["waiting"].get("reason", "waiting"))
     if "running" in state and not status.get("ready"):
-        started = _time(state["running"]["startedAt"])
+        started = instant(state["running"]["startedAt"])
         allowed = _probe_seconds(pod.containers.get(status["name"], {}))
         return "inside its probe delays" if now < started + timedelta(seconds=allowed) else ""
     return "ended, and about to run again" if runs_again(pod, status) else ""

@@ -17,16 +17,15 @@ from labgrade.run import output
 SHORT_SECONDS = 20.0
 
 
-def load(cluster: str, found: Engine) -> str:
-    """Loads what is missing onto every node; the image that Pods are to name afterwards."""
+def load(cluster: str, found: Engine) -> None:
+    """Loads onto every node what its image lacks: ours, or where there is no archive of that, the public one."""
     if image.TAG in found.images:
-        return image.TAG  # the node image holds it
+        return
     if archive := image.archive(_architecture(found)):
         loading.load(archive, cluster, found)
-        return image.TAG
+        return
     with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
         loading.load(loading.fetch(image.PINNED_FALLBACK, Path(folder), found), cluster, found)
-    return image.FALLBACK
 
 
 def load_late(nodes: Sequence[Node]) -> bool:
