@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from checks.classes import assert_class_settings, assert_one_default, assert_provisioner_works
 from checks.provisioning import assert_one_pod_uses, assert_provisioned, assert_serves_anybody
-from checks.survival import assert_data_outlives_pod
+from checks.survival import assert_survives
 from labgrade.cluster.disturb import Disturb
+from labgrade.cluster.drills import pods_deleted
 from labgrade.cluster.ownclaims import OwnClaims
+from labgrade.cluster.sentinels import file_in
 from labgrade.facts import Cluster
-
-if TYPE_CHECKING:
-    from testinfra.host import Host
 
 DRAWERS = "drawers"
 PAGES = "/usr/share/nginx/html"
@@ -45,8 +41,8 @@ def test_used(cluster: Cluster) -> None:
     assert_one_pod_uses(cluster, cluster.deployment("kitchen"), cluster.claim("recipes"))
 
 
-def test_data_survives(cluster: Cluster, inside: Callable[..., Host], disturb: Disturb) -> None:
-    assert_data_outlives_pod(cluster.deployment("kitchen"), inside, disturb, directory=PAGES)
+def test_data_survives(cluster: Cluster, disturb: Disturb) -> None:
+    assert_survives(file_in(cluster.deployment("kitchen"), PAGES), pods_deleted, disturb)
 
 
 def test_serves_anybody(cluster: Cluster, own_claims: OwnClaims) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from checks.names import assert_governed, assert_names_resolve
 from checks.statefulsets import assert_ordered, assert_ordinals_ready
 from checks.storage import assert_claim_per_ordinal, assert_claims_kept
@@ -12,9 +9,6 @@ from checks.survival import assert_data_survives
 from labgrade.cluster.disturb import Disturb
 from labgrade.facts import Cluster
 from labgrade.probe import Prober
-
-if TYPE_CHECKING:
-    from testinfra.host import Host
 
 PAGES = "/usr/share/nginx/html"
 
@@ -40,8 +34,8 @@ def test_order(cluster: Cluster) -> None:
     assert_ordered(cluster.statefulset("web"))
 
 
-def test_data_survives(cluster: Cluster, inside: Callable[..., Host], disturb: Disturb) -> None:
-    assert_data_survives(cluster.statefulset("web"), inside, disturb, directory=PAGES)
+def test_data_survives(cluster: Cluster, disturb: Disturb) -> None:
+    assert_data_survives(cluster.statefulset("web"), disturb, directory=PAGES)
 
 
 def test_claims_kept(cluster: Cluster, disturb: Disturb) -> None:

@@ -29,14 +29,14 @@ def _demo(lab: Lab) -> int:
         return code
     _say(f"2. A lab is started, and graded before anything is done: labgrade start {LAB}; labgrade check {LAB}")
     started = cli.main(["start", LAB, "--reset", "--yes", "--quiet"])
-    before = cli.main(["check", LAB])
+    before = cli.main(["check", LAB, "--yes"])
     _say(f"3. A typical wrong answer ({MISTAKE.replace('-', ' ')}), and what is said of it")
     _apply(lab, answers.mistake(lab, MISTAKE))
-    wrong = cli.main(["check", LAB])
+    wrong = cli.main(["check", LAB, "--yes"])
     _say("4. The reference answer")
     cli.main(["start", LAB, "--reset", "--yes", "--quiet"])
     _apply(lab, answers.solution(lab))
-    right = cli.main(["check", LAB])
+    right = cli.main(["check", LAB, "--yes"])
     _say("The cluster stays for you: labgrade start LAB, labgrade check LAB; `make down` removes it.")
     expected = (cli.FINE, cli.FINDINGS, cli.FINDINGS, cli.FINE)
     return cli.FINE if (started, before, wrong, right) == expected else cli.HARNESS

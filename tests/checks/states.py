@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from labgrade.cluster.disturb import Disturb
+from labgrade.cluster.remote import Completed
 from labgrade.errors import HarnessError
-from labgrade.facts import Cluster, Fact, Pod, Reading, Workload, pairs
+from labgrade.facts import Cluster, Fact, Node, Pod, Reading, Workload, pairs
 from labgrade.model import Json
 from labgrade.probe import Answer, Network, Prober, Question, Sources, Verdict
 from labgrade.probe.enforcement import Enforcement
@@ -128,16 +131,19 @@ class World(Reading):
         self.objects.remove(fact.raw)
 
 
+Place = tuple[str, str]
+"""A directory as a Pod's containers see it, and where it is on this machine."""
+
+
 class Hands:
-    """Disturbs a World; `then` plays the controller that reacts to it, `write` the Pod's file system."""
+    """Disturbs a World; `then` plays the controller that reacts to it, this machine the containers of its Pods."""
 
     def __init__(
-        self,
-        world: World,
-        then: Callable[[World], None],
-        write: Callable[[Pod, str, str], None] | None = None,
+        self, world: World, then: Callable[[World], None], place: Callable[[Pod], Place] = lambda _: ("", "")
     ) -> None:
-        self.world, self.then, self.write, self.done = world, then, write, list[str]()
+        self.world, self.then, self.place, self.done = world, then, place, list[str]()
+        self.environment: dict[str, str] = {}
+        self.undoing: list[Callable[[], object]] = []
 
     def delete(self, fact: Fact) -> None:
         """Removes the object, then lets the controller react."""
@@ -145,23 +151,44 @@ class Hands:
         self.world.remove(fact)
         self.then(self.world)
 
+    def restart(self, pod: Pod, container: str) -> None:
+        """Lets the kubelet react."""
+        self.done.append(f"restart {container} of {pod}")
+        self.then(self.world)
+
+    def cordon(self, node: Node) -> None:
+        """Marks the node."""
+        self.done.append(f"cordon {node}")
+        node.raw["spec"]["unschedulable"] = True
+
     def scale(self, workload: Workload, replicas: int) -> None:
-        """Sets the size and removes or lets come what that means for the last Pod."""
+        """Sets the size, removes the Pods beyond it, and lets the controller react to one that grows."""
         self.done.append(f"scale {workload} {replicas}")
+        grows = replicas > workload.replicas
         workload.raw["spec"]["replicas"] = replicas
-        self.world.remove(Pod(self.world, NAMESPACE, f"{workload.name}-{replicas}"))
+        for pod in workload.pods[replicas:]:
+            self.world.remove(pod)
+        if grows:
+            self.then(self.world)
+
+    def exec(self, pod: Pod, container: str, command: Sequence[str], *, undo: Sequence[str] = ()) -> Completed:
+        """Runs a command on this machine; FOLDER is where the Pod's directory is."""
+        if undo:
+            self.undoing.append(lambda: self.exec(pod, container, undo))
+        there, here = self.place(pod)
+        words = [word.replace(there, here) if there else word for word in command]
+        environment = os.environ | self.environment | {"FOLDER": here}
+        done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+        said = done.stdout.replace(here, there) if here else done.stdout
+        return Completed(done.returncode, said, done.stderr)
 
     def restore(self) -> list[str]:
-        """Scales back."""
+        """Scales back, and takes away what was written."""
         self.done.append("restore")
+        for undo in self.undoing:
+            undo()
         self.then(self.world)
         return []
-
-    def write_file(self, pod: Pod, path: str, content: str, container: str | None = None) -> None:
-        """Has the file written."""
-        self.done.append(f"write {pod} {container}")
-        if self.write:
-            self.write(pod, path, content)
 
     def eventually(self, judge: Callable[[], T]) -> T:
         """Judges once: this world does not change by itself."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import cast
 
 import pytest
+from testinfra.host import Host
 
 from labgrade.cluster.api import Api
 from labgrade.cluster.disturb import Disturb
 from labgrade.cluster.journal import Journal
 from labgrade.cluster.watching import Watching
 from labgrade.errors import HarnessError, Unmet
-from labgrade.facts import Cluster, Snapshot, StatefulSet
+from labgrade.facts import Cluster, Node, Snapshot, StatefulSet
 from labgrade.grading.reconcile import Reconciler
 from labgrade.model import Json
 from labgrade.patience import TRANSPORT_TRIES, Alarm
@@ -39,13 +42,43 @@ def journal(api: Api) -> Journal:
     return Journal(api, "run1", "lab")
 
 
+class Shell:
+    """A node on which commands succeed, and are kept."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, ...]] = []
+        self.code = 0
+
+    def run(self, *words: str) -> Shell:
+        """Itself, as testinfra's result."""
+        self.ran.append(words)
+        return self
+
+    @property
+    def rc(self) -> int:
+        """The exit code."""
+        return self.code
+
+
 @pytest.fixture
-def hands(api: Api, journal: Journal) -> Disturb:
+def shell() -> Shell:
+    """The node of every Pod."""
+    return Shell()
+
+
+@pytest.fixture
+def node(shell: Shell) -> Callable[[Node], Host]:
+    """What gives a host on a node."""
+    return lambda _: cast("Host", shell)
+
+
+@pytest.fixture
+def hands(api: Api, journal: Journal, node: Callable[[Node], Host]) -> Disturb:
     """The hands of a disturbing check."""
     snapshot, alarm = Snapshot(api), Alarm()
     watching = Watching(api, alarm)
     reconciler = Reconciler(Cluster(snapshot, "lab"), snapshot, watching, alarm, now=api.now, timeout=1)
-    return Disturb(api, journal, reconciler)
+    return Disturb(api, journal, reconciler, node)
 
 
 def replicas(server: ApiServer) -> int:
@@ -268,3 +301,64 @@ def test_a_file_is_removed_from_the_pod_that_took_the_place(server: ApiServer, h
     assert hands.restore() == []
     assert ran == [("web-old", "sh"), ("web-new-b", "rm")]
     assert entries(server) == []
+
+
+def test_a_file_waits_for_a_successor_that_is_to_come(
+    server: ApiServer, hands: Disturb, api: Api, journal: Journal
+) -> None:
+    """Interrupted between two Pods, it stays written down until there is one to remove it in."""
+    owner: Json = {"kind": "ReplicaSet", "name": "web", "uid": "web", "controller": True}
+    pod: Json = {"metadata": {"ownerReferences": [owner]}, "spec": {"containers": [{"name": "nginx"}]}}
+    server.put("ReplicaSet", "web", "lab", metadata={"uid": "web"}, spec={"replicas": 1})
+    server.put("Pod", "web-old", "lab", **pod)
+    ran: list[tuple[str, str]] = []
+    server.exec = lambda pod, command: (ran.append((pod, command[0])), (0, "", ""))[1]
+    hands.exec(Cluster(Snapshot(api), "lab").pod("web-old"), "nginx", ["touch", "/x"], undo=["rm", "-f", "/x"])
+    server.remove("Pod", "web-old", "lab")
+    assert hands.restore() == ["pod/web-old has no successor yet, in which something of ours is to be removed"]
+    server.put("Pod", "web-new", "lab", **pod)
+    assert journal.restore() == []
+    assert ran == [("web-old", "touch"), ("web-new", "rm")]
+
+
+def test_a_file_of_a_workload_at_zero_is_given_up(server: ApiServer, hands: Disturb, api: Api) -> None:
+    """Nobody brings a Pod to remove it in."""
+    owner: Json = {"kind": "ReplicaSet", "name": "web", "uid": "web", "controller": True}
+    server.put("ReplicaSet", "web", "lab", metadata={"uid": "web"}, spec={"replicas": 0})
+    server.put("Pod", "web-old", "lab", metadata={"ownerReferences": [owner]}, spec={"containers": [{"name": "nginx"}]})
+    hands.exec(Cluster(Snapshot(api), "lab").pod("web-old"), "nginx", ["touch", "/x"], undo=["rm", "-f", "/x"])
+    server.remove("Pod", "web-old", "lab")
+    assert hands.restore() == []
+
+
+def test_a_node_is_cordoned_and_uncordoned(server: ApiServer, hands: Disturb, api: Api) -> None:
+    """What was not there before is not there afterwards."""
+    server.put("Node", "one", spec={"podCIDR": "10.0.0.0/24"})
+    hands.cordon(Node(Snapshot(api), None, "one"))
+    assert (server.find("Node", "one") or {})["spec"]["unschedulable"] is True
+    assert hands.restore() == []
+    assert (server.find("Node", "one") or {})["spec"] == {"podCIDR": "10.0.0.0/24"}
+
+
+def running(server: ApiServer) -> None:
+    """A Pod with a container that runs."""
+    status = {"containerStatuses": [{"name": "nginx", "containerID": "containerd://abc"}]}
+    server.put("Pod", "web-0", "lab", spec={"nodeName": "one", "containers": [{"name": "nginx"}]}, status=status)
+
+
+def test_a_container_is_ended_from_its_node(server: ApiServer, hands: Disturb, api: Api, shell: Shell) -> None:
+    """By its identity: what else runs on the node is left alone."""
+    running(server)
+    hands.restart(Cluster(Snapshot(api), "lab").pod("web-0"), "nginx")
+    assert [words[1:] for words in shell.ran] == [("abc",)]
+
+
+@pytest.mark.parametrize(("container", "code"), [("nginx", 1), ("other", 0)])
+def test_a_container_that_is_not_found_is_ours(
+    server: ApiServer, hands: Disturb, api: Api, shell: Shell, container: str, code: int
+) -> None:
+    """Nothing was disturbed, so nothing may be judged."""
+    running(server)
+    shell.code = code
+    with pytest.raises(HarnessError, match=f"no process of container {container} of pod/web-0 was found"):
+        hands.restart(Cluster(Snapshot(api), "lab").pod("web-0"), container)

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from labgrade.cluster.api import Api
 from labgrade.cluster.journal import COMMAND_SECONDS, Journal
-from labgrade.errors import Unmet
-from labgrade.facts import Fact, Pod, Workload
+from labgrade.cluster.remote import Completed
+from labgrade.errors import HarnessError, Unmet
+from labgrade.facts import Fact, Node, Pod, Workload
 from labgrade.grading.reconcile import Reconciler
 from labgrade.model import Json
 from labgrade.patience import retrying_transport
 from labgrade.text import Text
 
+if TYPE_CHECKING:
+    from testinfra.host import Host
+
 T = TypeVar("T")
+
+END = """
+found=$(grep -ls %s /proc/[0-9]*/cgroup) || exit 1
+for each in $found; do each=${each#/proc/}; kill -9 "${each%%/cgroup}" 2> /dev/null; done; true
+"""
+"""Ends all processes of a container, from its node: the first one in a container cannot be ended from inside it."""
 
 
 class Disturb:
     """The hands of one disturbing check."""
 
-    def __init__(self, api: Api, journal: Journal, reconciler: Reconciler) -> None:
-        self._api, self._journal, self._reconciler = api, journal, reconciler
+    def __init__(self, api: Api, journal: Journal, reconciler: Reconciler, node_host: Callable[[Node], Host]) -> None:
+        """`node_host`: a testinfra host on a node."""
+        self._api, self._journal, self._reconciler, self._node_host = api, journal, reconciler, node_host
         self._acted = False
         self._scaled: set[str] = set()
 
@@ -44,19 +55,48 @@ class Disturb:
         finally:
             self._reconciler.disturbed()
 
+    def restart(self, pod: Pod, container: str) -> None:
+        """Ends a container's processes, so that the kubelet starts it anew in the same Pod.
+
+        HarnessError where its node cannot be reached, or nothing of it was found there.
+        """
+        status = next((each for each in pod.container_statuses if each["name"] == container), {})
+        identity = str(status.get("containerID", "")).rpartition("/")[2]
+        try:
+            if not identity or self._node_host(Node(pod.reading, None, pod.node)).run(END, identity).rc:
+                raise HarnessError(f"no process of container {container} of {pod} was found on its node")
+        finally:
+            self._reconciler.disturbed()
+
+    def cordon(self, node: Node) -> None:
+        """Keeps new Pods off a node until the check ends."""
+        same: Json = {"metadata": {"uid": node.uid}}
+        self._note({"patch": node.path, "body": same | {"spec": {"unschedulable": None}}})
+        try:
+            self._api.patch(node.path, same | {"spec": {"unschedulable": True}})
+        finally:
+            self._reconciler.disturbed()
+
+    def exec(self, pod: Pod, container: str, command: Sequence[str], *, undo: Sequence[str] = ()) -> Completed:
+        """Runs a command in a container, again where its answer was lost: the second time it must do no harm.
+
+        `undo` is run when the check ends, in a successor where the Pod is gone; its reading a file that is not there
+        must be fine. HarnessError where the command could not be run.
+        """
+        if undo:
+            where = {"namespace": pod.namespace, "pod": pod.name, "container": container}
+            self._note({"exec": {**where, "controller": pod.controller_uid, "command": list(undo)}})
+        return retrying_transport(
+            lambda: self._api.exec(pod.namespace or "", pod.name, container, command, seconds=COMMAND_SECONDS)
+        )
+
     def write_file(self, pod: Pod, path: str, content: str, container: str | None = None) -> None:
         """Writes a file in a container, which needs a shell; it is removed when the check ends, also from a successor.
 
         Raises Unmet where the container refuses to write there.
         """
         name = container or next(iter(pod.containers))
-        where = {"namespace": pod.namespace, "pod": pod.name, "container": name, "controller": pod.controller_uid}
-        self._note({"exec": {**where, "command": ["rm", "-f", path]}})
-        command = ["sh", "-c", 'printf %s "$1" > "$0"', path, content]
-        # Writing the same once more does no harm.
-        done = retrying_transport(
-            lambda: self._api.exec(pod.namespace or "", pod.name, name, command, seconds=COMMAND_SECONDS)
-        )
+        done = self.exec(pod, name, ["sh", "-c", 'printf %s "$1" > "$0"', path, content], undo=["rm", "-f", path])
         if done.code:
             raise Unmet(
                 Text(

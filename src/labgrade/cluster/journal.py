@@ -12,7 +12,7 @@ from typing import Any
 from labgrade.cluster.api import Api, ApiError
 from labgrade.cluster.ours import RECORDS_NAMESPACE, labels
 from labgrade.errors import HarnessError
-from labgrade.facts import Pod, Snapshot
+from labgrade.facts import Pod, ReplicaSet, Snapshot, StatefulSet
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
 from labgrade.patience import retrying_transport
@@ -83,8 +83,16 @@ class Journal:
         # In one that is not ready yet it fails, and so is left to the next run.
         found = [each for each in there if each.name == pod] or sorted(heirs, key=lambda each: not each.ready)
         if not found:
+            if self._brings_another(namespace, controller):
+                raise HarnessError(f"pod/{pod} has no successor yet, in which something of ours is to be removed")
             return
         pod = found[0].name
         done = retrying_transport(lambda: self._api.exec(namespace, pod, container, command, seconds=COMMAND_SECONDS))
         if done.code:
             raise HarnessError(f"{' '.join(command)} in pod/{pod} ended with {done.code}: {done.stderr.strip()}")
+
+    def _brings_another(self, namespace: str, controller: str) -> bool:
+        """Whether a controller of that UID is there and means to run Pods."""
+        reading = Snapshot(self._api)
+        kinds = (ReplicaSet, StatefulSet)
+        return any(each.uid == controller and each.replicas for kind in kinds for each in kind.all(reading, namespace))

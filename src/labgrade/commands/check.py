@@ -128,9 +128,8 @@ def _watch(order: Order, chosen: list[Check], folder: Path, screen: _Screen, arg
 
 
 def _agree(args: argparse.Namespace, chosen: list[Check]) -> None:
-    """Asks before it disturbs a cluster that is not the practice cluster, where somebody is there to ask."""
-    elsewhere = args.kubeconfig or args.context
-    if elsewhere and sys.stdin.isatty() and any(check.disturbs for check in chosen):
+    """Asks before it disturbs what a student has made, where somebody is there to ask."""
+    if sys.stdin.isatty() and any(check.disturbs for check in chosen):
         confirm(GO_ON, args, otherwise="Nothing was graded. `--no-disturb` leaves those checks out.")
 
 

@@ -175,7 +175,7 @@ class Grading:
 
     def disturb(self) -> Disturb:
         """The hands of one disturbing check."""
-        return Disturb(self.api, self.journal, self.reconciler)
+        return Disturb(self.api, self.journal, self.reconciler, self.node_host)
 
     def witness(self, outcome: Outcome) -> tuple[str, ...]:
         """What the cluster said of a failure."""
