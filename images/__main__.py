@@ -1,4 +1,4 @@
-"""python -m images up | cilium | run -- CMD... | down | probe"""
+"""python -m images up | cilium | run -- CMD... | down | probe | csi"""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from images import host, locks, places, probe, teardown
+from images import csi, host, locks, places, probe, teardown
 from images.build import Build
 from images.engine import Engine
 from images.places import Places
@@ -31,6 +31,7 @@ def main(words: Sequence[str]) -> int:
     run.add_argument("words", nargs="+", metavar="CMD", help="the command and its arguments, after --")
     commands.add_parser("down", help="end the engine and remove all it left; the cache stays")
     commands.add_parser("probe", help="the probe's image as archives, for wheels and for other engines; needs Go")
+    commands.add_parser("csi", help="a CSI driver that has volumes grow and takes snapshots, to install; needs Go")
     given = parser.parse_args(words)
     here, progress = places.of_this_user(), Progress()
     signal.signal(signal.SIGTERM, _terminated)
@@ -42,6 +43,8 @@ def main(words: Sequence[str]) -> int:
                 return _cilium(here, progress)
             case "probe":
                 return _probe(progress)
+            case "csi":
+                return _csi(here, progress)
             case "run":
                 return _run(here, progress, given.words)
             case _:
@@ -87,6 +90,12 @@ def _probe(progress: Progress) -> int:
     for architecture in probe.ARCHITECTURES:
         with progress.step(f"the probe's image for {architecture}", about=30):
             probe.make(architecture)
+    return GOOD
+
+
+def _csi(here: Places, progress: Progress) -> int:
+    kit = csi.made(here, progress)
+    print(f"kind load image-archive {kit.archive} --name NAME && kubectl apply -f {kit.manifests}")
     return GOOD
 
 

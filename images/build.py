@@ -65,7 +65,7 @@ class Build:
             with self.progress.step("node image", about=45):
                 self._node(engine, image, self._images())
         if with_cilium and not self.cilium.complete:
-            _side_by_side(self.cilium.go, self.cilium.compile, self.cilium.fetch)
+            _side_by_side(self.cilium, self.cilium.compile, self.cilium.fetch)
         second = self.cilium.node_image(image)
         if with_cilium and second and not engine.has(second):
             with self.progress.step("node image with Cilium", about=60):
@@ -73,7 +73,8 @@ class Build:
         there = second if second and engine.has(second) else None
         engine.keep_only(image, *([there] if there else []))
         announced = self.cilium.announced(there)
-        contract.write(self.places, contract.contents(self.places, engine.tools, image, self.recipes, announced))
+        recipes = [*self.recipes, *(self.cilium.recipes if there else [])]
+        contract.write(self.places, contract.contents(self.places, engine.tools, image, recipes, announced))
         return engine
 
     def node_image(self) -> str:
@@ -174,7 +175,7 @@ class Build:
             raise Trouble(f"No recipe in images/recipes makes {lacking[0]}, which a cluster needs; add it to `tags`.")
 
 
-def _side_by_side(go: gobuild.Builder, compiles: Callable[[], None], fetches: Callable[[], None]) -> None:
+def _side_by_side(go: gobuild.Builder | WithCilium, compiles: Callable[[], None], fetches: Callable[[], None]) -> None:
     """Run the two tracks; the first failure ends both."""
     with ThreadPoolExecutor(2) as pool:
         tracks = [pool.submit(compiles), pool.submit(fetches)]

@@ -115,7 +115,8 @@ class Kitchen:
             if recipe.applets:
                 self._busybox(tree, hidden=self._commands(recipe))
             for into, text in texts.items():
-                tree.file(into, text.encode())
+                script = into in recipe.copies and recipe.copies[into].suffix == ".sh"
+                tree.file(into, text.encode(), mode=0o755 if script else 0o644)
             for into, text in recipe.scripts.items():
                 tree.file(into, text.encode(), mode=0o755)
             for into, target in recipe.links.items():

@@ -13,10 +13,11 @@ from images.aptsources import Source
 from images.archive import Layer
 from images.compose import Kitchen
 from images.debian import Archive
+from images.edited import Edit, edit
 from images.recipes import all_recipes, read
 from images.trouble import Trouble
 
-EDIT = cilium.Edit("a.go", "open()\n", "open()\nforgive()\n")
+EDIT = Edit("a.go", "open()\n", "open()\nforgive()\n")
 
 
 def kitchen(tmp_path: Path) -> Kitchen:
@@ -36,7 +37,7 @@ def test_the_module_is_changed_in_one_place(tmp_path: Path) -> None:
     path = tmp_path / "a.go"
     path.write_text("before\nopen()\nafter\n")
     path.chmod(0o444)
-    cilium.edit(tmp_path, [EDIT])
+    edit(tmp_path, [EDIT], of="the shop")
     assert path.read_text() == "before\nopen()\nforgive()\nafter\n"
 
 
@@ -45,8 +46,8 @@ def test_another_text_is_noticed(tmp_path: Path, text: str | None) -> None:
     """A file that is gone, and one that has the place never or twice, are refused with the file's name."""
     if text is not None:
         (tmp_path / "a.go").write_text(text)
-    with pytest.raises(Trouble, match=r"Cilium's a\.go is not what"):
-        cilium.edit(tmp_path, [EDIT])
+    with pytest.raises(Trouble, match=r"the shop: a\.go is not what"):
+        edit(tmp_path, [EDIT], of="the shop")
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="needs the go command to name its version")
@@ -100,6 +101,16 @@ def test_a_folder_can_belong_to_a_user(tmp_path: Path) -> None:
     found = members(own)
     assert (found["home/a"].uid, found["home/a"].gid) == (65532, 65532)
     assert found["srv"].uid == 0
+
+
+def test_a_copied_script_can_be_run(tmp_path: Path) -> None:
+    """Under whatever name it is put; other files beside a recipe cannot."""
+    for name in ("start.sh", "shop.conf"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+    (own,) = made(tmp_path, {"copies": {"/usr/local/bin/start": "start.sh", "/etc/shop.conf": "shop.conf"}})
+    found = members(own)
+    assert found["usr/local/bin/start"].mode == 0o755
+    assert found["etc/shop.conf"].mode == 0o644
 
 
 def made(tmp_path: Path, recipe: dict[str, Any]) -> tuple[Layer, ...]:
