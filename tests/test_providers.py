@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import stat
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,64 @@ def test_an_engine_of_ours_brings_node_image_and_images(tools: Tools, monkeypatc
     config = made_from(tools)
     assert [node["image"] for node in config["nodes"]] == ["node:1"] * 3
     assert config["kubeadmConfigPatches"] == list(ours.kubeadm_patches)
+
+
+SHARING = """
+nodes:
+  - role: control-plane
+    extraPortMappings:
+      - {containerPort: 30080, hostPort: 80}
+    extraMounts:
+      - {hostPath: /tmp/lab/data, containerPath: /mnt/data}
+      - {hostPath: ../certificates, containerPath: /certificates, readOnly: true}
+  - role: worker
+    extraMounts:
+      - {hostPath: /tmp/lab/data, containerPath: /mnt/data}
+  - role: worker
+"""
+
+
+def test_a_cluster_for_its_user_is_as_its_configuration_says(tools: Tools) -> None:
+    """With the folders and the ports of the host that the user knows."""
+    kind.start(configured(tools, SHARING), lambda _: None)
+    first = made_from(tools)["nodes"][0]
+    assert first["extraPortMappings"] == [{"containerPort": 30080, "hostPort": 80}]
+    assert first["extraMounts"][0]["hostPath"] == "/tmp/lab/data"
+
+
+def test_a_cluster_beside_others_takes_nothing_that_they_have(tools: Tools) -> None:
+    """Folders of its own, the same one where it was the same one, and ports that are free."""
+    folder = tools.folder / "shared"
+    kind.start(replace(configured(tools, SHARING), beside=folder), lambda _: None)
+    nodes = made_from(tools)["nodes"]
+    assert nodes[0]["extraPortMappings"] == [{"containerPort": 30080, "hostPort": -1}]
+    paths = [[mount["hostPath"] for mount in node.get("extraMounts", [])] for node in nodes]
+    data, certificates = folder / "tmp/lab/data", folder / "certificates"
+    assert paths == [[str(data), str(certificates)], [str(data)], []]
+    assert data.is_dir()
+    assert certificates.is_dir()
+
+
+def test_what_nodes_share_is_emptied_from_inside(tools: Tools) -> None:
+    """Where they may write, and only where the folder is not the user's."""
+    shared = replace(configured(tools, SHARING), beside=tools.folder / "shared")
+    for each in (configured(tools, SHARING), spec(tools, beside=tools.folder), replace(shared, config=None)):
+        kind.empty(each)
+    assert tools.told == []
+    kind.empty(shared)
+    emptied = [line for line in tools.told if line.startswith("docker exec")]
+    assert [line.split()[2] for line in emptied] == ["lab-control-plane", "lab-worker"]
+    assert all(line.endswith("empty /mnt/data") for line in emptied)
+
+
+def test_emptying_leaves_the_folder_itself(tmp_path: Path) -> None:
+    """As it was before anybody wrote there; one that is not there is no trouble."""
+    folder = tmp_path / "a folder"
+    (folder / "mysql").mkdir(parents=True)
+    (folder / "mysql" / ".hidden").touch()
+    subprocess.run([*kind.EMPTY, str(tmp_path / "none"), str(folder)], check=True)
+    assert list(tmp_path.iterdir()) == [folder]
+    assert list(folder.iterdir()) == []
 
 
 def test_a_cluster_is_removed(tools: Tools) -> None:

@@ -224,12 +224,22 @@ def test_who_installs_cilium_is_told_of_chart_and_values(
     ]
 
 
-def test_without_helm_only_steps_are_refused(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cluster_is_set_up_before_anything_is_applied(bench: Bench) -> None:
+    """Without a namespace: what is done there is the whole cluster's."""
+    (bench.course / "labs/a01/starter/cluster.sh").write_text('kubectl install "${NAMESPACE-nowhere}"\n')
+    assert bench.start("a01") == 0
+    told = [line for line in bench.told if "install nowhere" in line or "apply" in line or "create cluster" in line]
+    assert "create cluster" in told[0]
+    assert "install nowhere" in told[1]
+
+
+@pytest.mark.parametrize("steps", ["steps.sh", "cluster.sh"])
+def test_without_helm_only_steps_are_refused(bench: Bench, capsys: pytest.CaptureFixture[str], steps: str) -> None:
     """By hand, Cilium can be installed with other tools; and nothing is made that could not be finished."""
     _with_cilium_of_its_own(bench)
     assert bench.start("a01") == 0
     assert "export" not in capsys.readouterr().out
-    (bench.course / "labs/a01/starter/steps.sh").write_text("true\n")
+    (bench.course / f"labs/a01/starter/{steps}").write_text("true\n")
     told = len(bench.told)
     assert bench.start("a01") == 3
     assert "helm is not installed" in capsys.readouterr().err

@@ -93,6 +93,26 @@ def test_a_kind_configuration_makes_the_cluster_and_is_not_applied(lab: Lab) -> 
     assert "kind.yaml" not in names(answers.mistake(lab, "wrong"))
 
 
+def test_what_sets_a_cluster_up_is_not_applied_with_the_rest(lab: Lab, environment: dict[str, str]) -> None:
+    """The nearest one counts, as for any file; it runs for itself, and knows no namespace."""
+    put(lab.folder / "starter/kind.yaml")
+    put(lab.folder / "solution/cluster.sh", 'kubectl install "${NAMESPACE-nowhere}"\n')
+    assert answers.starter(lab).setup is None
+    found = answers.mistake(lab, "wrong")
+    assert found.setup == lab.folder / "solution/cluster.sh"
+    assert "cluster.sh" not in names(found)
+    answers.set_up(answers.starter(lab), environment)
+    answers.set_up(found, {**environment, "NAMESPACE": "b01-x"})
+    assert Path(environment["LOG"]).read_text() == "kubectl install nowhere\n"
+
+
+def test_a_cluster_that_nobody_makes_is_not_set_up(lab: Lab) -> None:
+    """It would be run on everybody's."""
+    put(lab.folder / "solution/cluster.sh")
+    with pytest.raises(UsageError, match=r"cluster\.sh is for a cluster of the answer's own, and no kind\.yaml"):
+        answers.solution(lab)
+
+
 def test_a_missing_solution_is_said(lab: Lab) -> None:
     """A lab without its reference answer cannot be proven, and says where it should be."""
     (lab.folder / "solution").rename(lab.folder / "answer")

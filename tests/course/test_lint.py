@@ -150,6 +150,8 @@ ADDED: list[tuple[str, str | bytes, str]] = [
     ("mistakes/notes.txt", "", "./mistakes/notes.txt: lies beside the mistakes"),
     ("mistakes/empty/.gitkeep", "", "./mistakes/empty/mistake.yaml: cannot be read: No such file"),
     ("solution/steps.sh", "if true; then\n", "./solution/steps.sh:2: bash says: syntax error"),
+    ("solution/cluster.sh", "if true; then\n", "./solution/cluster.sh:2: bash says: syntax error"),
+    ("solution/cluster.sh", "true\n", "./solution/cluster.sh: is for a cluster of the lab's own, and no starter/kind"),
     ("solution/steps.sh", "true\r\n", "./solution/steps.sh:1: ends its lines as Windows does"),
     ("README.fr.md", " \n", "./README.fr.md: is empty"),
     ("README.md", b"\xff", "./README.md: is no text in UTF-8"),
@@ -197,7 +199,7 @@ def test_a_lab_without_proof(course: Course, name: str) -> None:
 
 
 def test_a_check_that_never_fails(course: Course) -> None:
-    """Every check needs a mistake that loses it: what cannot fail judges nothing."""
+    """Every check needs a mistake that loses it: what cannot fail judges nothing. An optional one may be skipped."""
     change(course, "lab.yaml", "points: 20", "points: 12")
     rubric = course.folder / "labs" / LAB / "lab.yaml"
     check = "points: 8\n    title: {en: More, fr: Plus}\n    hint: {en: Is it?, fr: Est-ce ?}\n"
@@ -205,6 +207,8 @@ def test_a_check_that_never_fails(course: Course) -> None:
     suite = rubric.parent / "test_lab.py"
     suite.write_text(f"{suite.read_text()}\n\ndef test_more() -> None:\n    assert False\n")
     assert said(course) == ["./lab.yaml:24: checks.more is in `failed` of no mistake: nothing shows that it can fail"]
+    rubric.write_text(f"{rubric.read_text()}    optional: more-of-it\n")
+    assert said(course) == []
 
 
 IMAGE = "docker.io/library/nginx:1.26@sha256:" + 64 * "0"

@@ -127,6 +127,40 @@ def test_an_undeclared_skip_is_not_excused() -> None:
     assert (finding.verdict, finding.differences, finding.excused) == ("unproven", ("b: skipped, words",), False)
 
 
+OPTIONAL = dataclasses.replace(lab_of(), checks=(*CHECKS[:2], dataclasses.replace(CHECKS[2], optional="snapshots")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "states", "verdict", "said"),
+    [
+        ("solution", "passed passed skipped", "unproven", ("c was skipped, words",)),
+        ("mistake", "failed blocked skipped", "unproven", ("c was skipped, words",)),
+        ("starter", "failed blocked blocked", "proven", ()),
+        ("solution", "passed passed passed", "proven", ()),
+        ("solution", "passed skipped skipped", "unproven", ("b: skipped, words",)),
+        ("solution", "passed failed skipped", "wrong", ("b: failed, not passed (words)",)),
+        ("solution", "passed passed failed", "wrong", ("c: failed, not passed (words)",)),
+        ("solution", "passed error skipped", "error", ("b: could not be looked at: words",)),
+    ],
+)
+def test_a_declared_skip_is_unproven_and_excused(kind: Kind, states: str, verdict: str, said: tuple[str, ...]) -> None:
+    """Where lab.yaml calls that very check optional, and the rest is as recorded."""
+    case = Case(OPTIONAL, kind, MISTAKE.mistake if kind == "mistake" else None)
+    result = graded(*cast(list[State], states.split()))
+    finding = judge(case, [result, result] if kind == "solution" else [result])
+    excused = bool(said) and said[0].startswith("c was")
+    assert (finding.verdict, finding.differences, finding.excused) == (verdict, said, excused)
+
+
+def test_a_declared_skip_beside_what_the_machine_lacks_is_told_with_it() -> None:
+    """In one line."""
+    case = Case(dataclasses.replace(OPTIONAL, unproven=(Unproven("hubble-ui", ("b",)),)), "solution")
+    result = graded("passed", "failed", "skipped")
+    finding = judge(case, [result, result], lacks=["hubble-ui"])
+    assert finding.differences == ("b needs hubble-ui, which this machine cannot have; c was skipped, words",)
+    assert finding.excused
+
+
 def test_several_checks_and_components_are_all_named() -> None:
     """In one sentence each."""
     finding = judge(lacking("solution", checks=("b", "c")), [ALL, ALL], lacks=["hubble-ui", "kindnet"])

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from labgrade.course import answers
 from labgrade.course.library import Course
 from labgrade.course.rubric import read_lab
 from labgrade.engine import Engine
 from labgrade.errors import HarnessError, UsageError
 from labgrade.grading import proof, proving
+from labgrade.grading.planning import Plan, plan
 from labgrade.grading.proof import Case, Finding
-from labgrade.grading.proving import Proving, plan
-from labgrade.model import Lab
+from labgrade.grading.proving import Proving
+from labgrade.model import Lab, Mistake
 from labgrade.patience import until
 from labgrade.providers import ClusterSpec
 from tests.support.course import check, write_course, write_lab
@@ -26,8 +29,11 @@ CONFIG = "kind: Cluster\n"
 CILIUM = "cni: cilium\n"
 
 
-def lab_of(course: Path, name: str, manifests: str = "", *, own: bool = False, head: str = "") -> Lab:
-    """A lab whose solution holds these manifests, and that is about a cluster if it is its `own`; `head`: more keys."""
+def lab_of(course: Path, name: str, manifests: str = "", *, own: bool = False, setup: str = "", head: str = "") -> Lab:
+    """A lab whose solution holds these manifests, and that is about a cluster if it is its `own`.
+
+    `setup`: what its solution does to that cluster. `head`: more keys.
+    """
     folder = write_lab(course, name, check("there", 20), "")
     for answer in ("starter", "solution"):
         (folder / answer).mkdir()
@@ -35,6 +41,8 @@ def lab_of(course: Path, name: str, manifests: str = "", *, own: bool = False, h
     if own:
         (folder / "starter" / "kind.yaml").write_text(CONFIG)
         head += f"cluster: {name}\n"
+    if setup:
+        (folder / "solution" / "cluster.sh").write_text(setup)
     (folder / "lab.yaml").write_text(head + (folder / "lab.yaml").read_text())
     return read_lab(folder)
 
@@ -42,6 +50,11 @@ def lab_of(course: Path, name: str, manifests: str = "", *, own: bool = False, h
 def both(*labs: Lab) -> list[Case]:
     """Starter and solution of each."""
     return [case for lab in labs for case in (Case(lab, "starter"), Case(lab, "solution"))]
+
+
+def cases_alone(found: Plan) -> list[tuple[Case, ...]]:
+    """The cases of each cluster that is somebody's own."""
+    return [chain.cases for chain in found.alone]
 
 
 def holding(*kinds: str) -> str:
@@ -66,7 +79,7 @@ def test_cases_are_sorted_by_what_they_share(course: Path) -> None:
     volumes = both(lab_of(course, "e01", holding("PersistentVolume")))
     bridge = both(lab_of(course, "e02", holding("PersistentVolume", "StorageClass")))
     found = plan([*classes, *plain, *volumes, *alone, *web, *bridge])
-    assert found.alone == tuple(alone)
+    assert cases_alone(found) == [(case,) for case in alone]
     (shared,) = found.shared
     assert shared.together == tuple(plain)
     chains = {chain.kinds: chain.cases for chain in shared.chains}
@@ -84,12 +97,59 @@ def test_each_pod_network_has_a_cluster(course: Path) -> None:
     chained = both(lab_of(course, "d05", holding("StorageClass"), head=CILIUM))
     alone = both(lab_of(course, "d01", own=True, head=CILIUM))
     found = plan([*network, *plain, *alone, *classes, *chained])
-    assert found.alone == tuple(alone)
+    assert cases_alone(found) == [(case,) for case in alone]
     assert [(each.cni, each.together, [chain.cases for chain in each.chains]) for each in found.shared] == [
         ("default", tuple(plain), [tuple(classes)]),
         ("cilium", tuple(network), [tuple(chained)]),
     ]
     assert [each.cni for each in plan([*network, *alone]).shared] == ["cilium"], "and only where some case needs it"
+
+
+def mistakes_of(lab: Lab, **files: dict[str, str]) -> list[Case]:
+    """A mistake of each name, with these files."""
+    found: list[Case] = []
+    for name, words in files.items():
+        folder = lab.folder / "mistakes" / name
+        folder.mkdir(parents=True)
+        (folder / "mistake.yaml").write_text("about: W\nfailed: [there]\n")
+        for file, content in words.items():
+            (folder / file).write_text(content)
+        found.append(Case(lab, "mistake", Mistake(name, ("there",), ())))
+    return found
+
+
+def set_up_alike(course: Path) -> tuple[list[Case], list[Case], list[Case]]:
+    """Cases of a lab: those that no set-up makes alike, those that share one, and those that have another one."""
+    lab = lab_of(course, "z01", holding("PersistentVolume"), own=True, setup="install\n", head=CILIUM)
+    starter, solution = both(lab)
+    alike, classes, setup, config = mistakes_of(
+        lab,
+        alike={"cluster.sh": "install\n", "kind.yaml": CONFIG},
+        classes={"20-more.yaml": holding("StorageClass")},
+        setup={"cluster.sh": "install --less\n"},
+        config={"kind.yaml": CONFIG + "name: other\n"},
+    )
+    return [starter], [solution, alike, classes], [setup, config]
+
+
+def test_cases_whose_clusters_are_set_up_alike_share_one(course: Path) -> None:
+    """One after another, and all that some of them write is looked after; whatever differs in a letter is apart."""
+    alone, shared, others = set_up_alike(course)
+    found = plan([*alone, *shared, *others])
+    assert cases_alone(found) == [tuple(alone), tuple(shared), *((case,) for case in others)]
+    assert [chain.kinds for chain in found.alone] == [
+        frozenset(),
+        frozenset({"PersistentVolume", "StorageClass"}),
+        frozenset(),
+        frozenset(),
+    ]
+    assert found.shared == ()
+
+
+def test_labs_share_no_cluster_of_their_own(course: Path) -> None:
+    """However alike they are set up: each may do with it what it likes."""
+    labs = [lab_of(course, name, own=True, setup="install\n") for name in ("z01", "z02")]
+    assert len(plan([case for case in both(*labs) if case.kind == "solution"]).alone) == 2
 
 
 @dataclass
@@ -105,6 +165,8 @@ class Stage:
     on: dict[str, Callable[[], object]] = field(default_factory=dict[str, Callable[[], object]])
     given: dict[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """What each case's steps got beside the usual."""
+    done: list[str] = field(default_factory=list[str])
+    """What became of clusters of one's own, in order: set-ups, proofs, what was emptied."""
 
     def start(self, spec: ClusterSpec, _: Callable[[str], None]) -> None:
         """Makes a cluster."""
@@ -112,6 +174,26 @@ class Stage:
         self.there.add(spec.name)
         self.most_at_once = max(self.most_at_once, len(self.there))
         self.on.get("start", lambda: None)()
+
+    def empty(self, spec: ClusterSpec) -> None:
+        """Empties what its nodes share."""
+        assert spec.beside
+        self.done.append("emptied")
+        self.on.get("empty", lambda: None)()
+
+    def read(self, kubeconfig: Path) -> str:
+        """Reads no kubeconfig."""
+        return str(kubeconfig)
+
+    def opened(self, *_: object) -> AbstractContextManager[SimpleNamespace]:
+        """Opens no workspace."""
+        return nullcontext(SimpleNamespace(environment={}))
+
+    def set_up(self, answer: answers.Answer, environment: Mapping[str, str]) -> None:
+        """Sets a cluster up."""
+        assert environment["CILIUM_VERSION"] == "1.2.3"
+        self.done.append(f"set up for {answer.name}")
+        self.on.get("set up", lambda: None)()
 
     def stop(self, name: str) -> None:
         """Removes it."""
@@ -127,11 +209,13 @@ class Stage:
         keeping: frozenset[str],
         lacks: Collection[str],
         environment: Mapping[str, str],
+        until_gone: bool,
     ) -> Finding:
         """Proves a case."""
         self.given[f"{case.lab.id} {case.name}"] = environment
         assert lacks == self.lacks
         self.proved.append((f"{case.lab.id} {case.name}", str(kubeconfig.parent), keeping))
+        self.done.append(f"{case.name}{', until it is gone' if until_gone else ''}")
         self.on.get(f"{case.lab.id} {case.name}", lambda: None)()
         return Finding(case, "proven", (), 0.0)
 
@@ -150,8 +234,13 @@ def cilium_environment(_: Engine) -> dict[str, str]:
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """The stage, in the place of clusters and grading."""
     found = Stage()
-    monkeypatch.setattr(proving, "PROVIDERS", {"kind": SimpleNamespace(start=found.start, stop=found.stop)})
+    monkeypatch.setattr(
+        proving, "PROVIDERS", {"kind": SimpleNamespace(start=found.start, stop=found.stop, empty=found.empty)}
+    )
     monkeypatch.setattr(proof, "prove", found.prove)
+    monkeypatch.setattr(proving, "read", found.read)
+    monkeypatch.setattr(proving.workspace, "opened", found.opened)
+    monkeypatch.setattr(proving.answers, "set_up", found.set_up)
     monkeypatch.setattr(proving.engine, "find", lambda: Engine({}))
     monkeypatch.setattr(proving.cilium, "environment", cilium_environment)
     return found
@@ -219,6 +308,46 @@ def test_steps_that_install_cilium_are_told_where_it_is(stage: Stage, course: Pa
     given = {case for case, more in stage.given.items() if more}
     assert given == {"d01 starter", "d01 solution"}
     assert stage.given["d01 starter"] == {"CILIUM_VERSION": "1.2.3"}
+
+
+def test_a_cluster_that_cases_share_is_set_up_once_and_emptied_between_them(stage: Stage, course: Path) -> None:
+    """Each is gone before the next one begins, with what it left on the nodes; all that it shares is its own."""
+    _, cases, _ = set_up_alike(course)
+    findings = stage.all_of(course, cases, [])
+    assert [finding.case for finding in findings] == cases
+    assert stage.done == [
+        "set up for solution",
+        "solution, until it is gone",
+        "emptied",
+        "alike, until it is gone",
+        "emptied",
+        "classes",
+        "emptied",
+    ]
+    (spec,) = stage.made
+    assert spec.beside == spec.kubeconfig.parent / "shared"
+    assert len({folder for _, folder, _ in stage.proved}) == 1
+    assert {kinds for _, _, kinds in stage.proved} == {frozenset({"PersistentVolume", "StorageClass"})}
+    assert stage.there == set()
+
+
+@pytest.mark.parametrize(
+    ("where", "verdicts"), [("set up", ["error", "error", "error"]), ("empty", ["proven", "error", "error"])]
+)
+def test_what_spoils_a_shared_cluster_spoils_the_cases_to_come(
+    stage: Stage, course: Path, where: str, verdicts: list[str]
+) -> None:
+    """Each of them once, and none that is proven already."""
+
+    def fails() -> None:
+        raise HarnessError("no network")
+
+    lab = lab_of(course, "z01", own=True, setup="install\n", head=CILIUM)
+    cases = [*both(lab)[1:], *mistakes_of(lab, one={"10-all.yaml": ""}, two={"10-all.yaml": ""})]
+    stage.on[where] = fails
+    findings = stage.all_of(course, cases, [])
+    assert [(each.case, each.verdict) for each in findings] == list(zip(cases, verdicts, strict=True))
+    assert stage.there == set()
 
 
 def test_a_case_that_needs_what_is_lacking_is_not_run(stage: Stage, course: Path) -> None:

@@ -213,6 +213,13 @@ MOVING = {
     ],
     "claim that a volume made by hand suits": [claim(of="by-hand"), volume(of="by-hand")],
     "claim that a volume without a class suits": [claim(of=""), volume(of="")],
+    "claim of a class that leaves the choice to the scheduler": [
+        claim(),
+        storage_class(mode="WaitForFirstConsumer", by="kubernetes.io/no-provisioner"),
+        volume(),
+        {"kind": "Node", "metadata": {"name": "one"}},
+        using(scheduled={"message": "1 node(s) didn't find available persistent volumes to bind"}),
+    ],
     "claim of a driver that nobody knows, just now": [claim(age=2), storage_class(by="else.example.org")],
     "claim of a driver that nobody knows, its class just now": [claim(), storage_class(by="else.example.org", age=2)],
     "claim whose driver stumbled": [claim(), storage_class(), refusal("rpc error: code = DeadlineExceeded: timeout")],
@@ -325,6 +332,42 @@ SETTLED = {
         claim(of="by-hand") | {"spec": {"storageClassName": "by-hand", "resources": {"requests": {"storage": "2Gi"}}}},
         volume(of="by-hand"),
     ],
+    "claim that no volume made by hand has the labels for": [
+        claim(of="by-hand") | {"spec": {"storageClassName": "by-hand", "selector": {"matchLabels": {"wood": "oak"}}}},
+        volume(of="by-hand"),
+    ],
+    "claim of another mode than the volume made by hand": [
+        claim(of="by-hand"),
+        volume(of="by-hand", volumeMode="Block"),
+    ],
+    "claim whose volume still belongs to an earlier one": [
+        claim(of="by-hand"),
+        volume(of="by-hand", claimRef={"namespace": "lab", "name": "data", "uid": "earlier"})
+        | {"status": {"phase": "Released"}},
+    ],
+    "claim that asks for a volume that is not there": [
+        claim() | {"spec": {"storageClassName": "standard", "volumeName": "pv"}},
+        storage_class(),
+    ],
+    "claim that is being deleted": [
+        claim() | {"metadata": {"name": "data", "namespace": "lab", "deletionTimestamp": ago(1)}},
+        storage_class(),
+    ],
+    "Pod that wants a claim that is being deleted": [
+        claim(phase="Bound") | {"metadata": {"name": "data", "namespace": "lab", "deletionTimestamp": ago(1)}},
+        using(scheduled={"message": 'persistentvolumeclaim "data" is being deleted'}),
+    ],
+    "claim of a class that leaves the choice to the scheduler, on a node that is cordoned": [
+        claim(),
+        storage_class(mode="WaitForFirstConsumer", by="kubernetes.io/no-provisioner"),
+        volume(),
+        {"kind": "Node", "metadata": {"name": "one"}, "spec": {"unschedulable": True}},
+        using(scheduled={"status": "", "reason": ""}),
+    ],
+    "Pod that cannot come to where its volume is": [
+        claim(phase="Bound"),
+        using(scheduled={"message": "0/3 nodes are available: 3 node(s) had volume node affinity conflict."}),
+    ],
     "claim bound": [claim(phase="Bound"), storage_class()],
     "claim lost": [claim(phase="Lost"), storage_class()],
     "Pod whose claim cannot be bound": [claim(of="fast"), storage_class(), using()],
@@ -405,3 +448,12 @@ def test_a_pod_without_a_readiness_probe_has_to_run_for_a_moment(seconds: float,
     """One that ends at once counts as ready until its kubelet has noticed; a probe vouches for it at once."""
     young = pod(running(seconds, ready=True), phase="Running", containers=[WEB | probe])
     assert len(untried(Cluster(Recorded(young), "lab"), NOW)) == pods
+
+
+@pytest.mark.parametrize(("age", "starting", "moving"), [(10, 0.0, False), (10, 45.0, True), (50, 45.0, False)])
+def test_what_was_ready_before_gets_time_to_be_so_again(age: int, starting: float, *, moving: bool) -> None:
+    """A database that comes back looks through its files first, whatever its probe allows."""
+    probe = {"tcpSocket": {"port": 3306}, "periodSeconds": 1}
+    database = pod(running(age), phase="Running", containers=[WEB | {"readinessProbe": probe}])
+    found = on_its_way(Cluster(Recorded(database), "lab"), NOW, starting=starting)
+    assert found == (["pod/web-0: inside its probe delays"] if moving else [])

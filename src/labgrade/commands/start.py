@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     with workspace.opened(access, namespace) as place:
         target.require_kind(place, access)
         _make_room(place, _to_be_made(lab, begun), args)
+        if lab.cluster:
+            answers.set_up(begun, place.environment | steps)
         place.create()
         answers.apply(begun, namespace, place.environment | steps)
         advice = _advice(lab, place)
@@ -110,7 +112,7 @@ def _for_steps(lab: Lab, begun: answers.Answer) -> dict[str, str]:
     try:
         return cilium.environment(engine.find())
     except HarnessError:
-        if any(path.name == answers.STEPS for path in begun.files):
+        if begun.setup or any(path.name == answers.STEPS for path in begun.files):
             raise
         return {}
 

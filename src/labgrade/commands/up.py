@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
             f"there is a cluster {name} already, and no configuration changes it any more. "
             f"`labgrade down --name {name}` removes it, with all that is in it."
         )
-    images = (image for lab in course.find(args.course).labs() for image in lab.images)
+    # Labs with a cluster of their own have their images loaded where that is made.
+    images = (image for lab in course.find(args.course).labs() if not lab.cluster for image in lab.images)
     make(name, images, config, quiet=args.quiet, cni=args.cni)
     return 0
 

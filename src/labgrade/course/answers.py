@@ -1,4 +1,7 @@
-"""Answers: kind.yaml, numbered manifests, then steps.sh; the solution is laid over the starter, a mistake over that."""
+"""Answers: kind.yaml and cluster.sh, numbered manifests, then steps.sh.
+
+The solution is laid over the starter, a mistake over that.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from labgrade.run import output
 
 MANIFEST = re.compile(r"\d+-[a-z0-9.-]+\.ya?ml")
 STEPS = "steps.sh"
-CLUSTER = "kind.yaml"
+CLUSTER, SETUP = "kind.yaml", "cluster.sh"
 STEP_SECONDS = 600
 """Images may have to be pulled, some hundred megabytes for a Pod network."""
 
@@ -30,6 +33,8 @@ class Answer:
     files: tuple[Path, ...]
     cluster: Path | None = None
     """The kind configuration of the cluster that it needs; None: any cluster will do."""
+    setup: Path | None = None
+    """What is run on that cluster once, before anything is applied; None: nothing."""
 
     @property
     def manifests(self) -> tuple[Path, ...]:
@@ -53,6 +58,16 @@ def mistake(lab: Lab, name: str) -> Answer:
     without = YamlFile(folder / "mistake.yaml").names(("without",))
     files = {name: path for name, path in _solved(lab).items() if name not in without}
     return _answer(name, files | _files(folder))
+
+
+def set_up(answer: Answer, environment: Mapping[str, str]) -> None:
+    """Runs what the answer has for a new cluster of its own; nothing where it has nothing.
+
+    `environment` as for `apply`, less NAMESPACE: several answers may share what comes of it. HarnessError likewise.
+    """
+    if answer.setup:
+        words = {name: value for name, value in environment.items() if name != "NAMESPACE"}
+        output(["bash", "-eu", str(answer.setup)], words, seconds=STEP_SECONDS)
 
 
 def apply(answer: Answer, namespace: str, environment: Mapping[str, str]) -> None:
@@ -87,12 +102,15 @@ def _files(folder: Path) -> dict[str, Path]:
 
 def refuse_stray(path: Path) -> None:
     """UsageError where a file in an answer's folder is of no kind that answers have, and would be left out."""
-    if not MANIFEST.fullmatch(path.name) and path.name not in {STEPS, CLUSTER}:
-        wanted = f"neither a numbered manifest, such as 10-{path.stem}.yaml, nor {STEPS}, nor {CLUSTER}"
+    if not MANIFEST.fullmatch(path.name) and path.name not in {STEPS, CLUSTER, SETUP}:
+        wanted = f"neither a numbered manifest, such as 10-{path.stem}.yaml, nor {STEPS}, nor {CLUSTER}, nor {SETUP}"
         raise UsageError(f"{path} is {wanted}")
 
 
 def _answer(name: str, files: Mapping[str, Path]) -> Answer:
-    applied = [file for file in files if file != CLUSTER]
+    if SETUP in files and CLUSTER not in files:
+        raise UsageError(f"{files[SETUP]} is for a cluster of the answer's own, and no {CLUSTER} describes one")
+    applied = [file for file in files if file not in {CLUSTER, SETUP}]
     order = sorted(applied, key=lambda file: (file == STEPS, int(file.partition("-")[0]) if file != STEPS else 0, file))
-    return Answer(name, tuple(files[file] for file in order), cluster=files.get(CLUSTER))
+    found = tuple(files[file] for file in order)
+    return Answer(name, found, cluster=files.get(CLUSTER), setup=files.get(SETUP))

@@ -68,7 +68,7 @@ class Finding:
     differences: tuple[str, ...]
     seconds: float
     excused: bool = False
-    """Unproven for want of components that this machine cannot have, as lab.yaml says, and for nothing else."""
+    """Unproven for want of components that this machine or this cluster lacks, as lab.yaml says, and nothing else."""
 
 
 def cases(lab: Lab) -> list[Case]:
@@ -104,11 +104,13 @@ def prove(
     keeping: Collection[str] = (),
     lacks: Collection[str] = (),
     environment: Mapping[str, str] | None = None,
+    until_gone: bool = False,
 ) -> Finding:
     """Applies and grades the case on a cluster, whose Lease is ours already, in a namespace of its own.
 
     `keeping`: cluster-scoped kinds that are put back afterwards as they were; nobody else may write these meanwhile.
-    `lacks`: components that this machine cannot have. `environment`: more for the answer's steps.
+    `lacks`: components that this machine cannot have. `environment`: more for the answer's steps. `until_gone`: wait
+    until nothing of it runs any more.
     """
     namespace = f"{case.lab.namespace}-{new_run()}"
     order = Order(course=course, lab=case.lab, kubeconfig=str(kubeconfig), namespace=namespace, lease_held=True)
@@ -121,7 +123,7 @@ def prove(
                 if case.kind == "solution":
                     results.append(gradelab.grade(order, folder / "2"))
             finally:
-                place.abandon()
+                place.remove() if until_gone else place.abandon()
     except HarnessError as error:
         return Finding(case, "error", (str(error),), 0.0)
     return judge(case, results, lacks)
@@ -145,12 +147,15 @@ def judge(case: Case, results: list[LabResult], lacks: Collection[str] = ()) -> 
     differences = [line for outcome in compared if (line := _difference(case, outcome))]
     if differences:
         return Finding(case, "wrong", tuple(dict.fromkeys(differences)), seconds)
-    skipped = [f"{o.id}: skipped, {o.saw.en}" for o in compared if o.state == "skipped"]
-    if skipped:
-        return Finding(case, "unproven", tuple(dict.fromkeys(skipped)), seconds)
-    if beyond:
-        words = "; ".join(f"{_need(ids)} {component}" for component, ids in beyond.items())
-        return Finding(case, "unproven", (f"{words}, {BEYOND}",), seconds, excused=True)
+    skipped = [outcome for outcome in compared if outcome.state == "skipped"]
+    undeclared = [f"{o.id}: skipped, {o.saw.en}" for o in skipped if not case.lab.check(o.id).optional]
+    if undeclared:
+        return Finding(case, "unproven", tuple(dict.fromkeys(undeclared)), seconds)
+    needed = "; ".join(f"{_need(ids)} {component}" for component, ids in beyond.items())
+    words = [f"{needed}, {BEYOND}"] if needed else []
+    words += dict.fromkeys(f"{outcome.id} was skipped, {outcome.saw.en}" for outcome in skipped)
+    if words:
+        return Finding(case, "unproven", ("; ".join(words),), seconds, excused=True)
     return Finding(case, "proven", (), seconds)
 
 

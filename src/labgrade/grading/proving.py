@@ -1,4 +1,4 @@
-"""Proving many cases: which of them share a cluster, which go one after another, which have a cluster of their own."""
+"""Proving many cases, each where it was planned to be."""
 
 from __future__ import annotations
 
@@ -7,92 +7,21 @@ import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from labgrade import engine
-from labgrade.course.answers import Answer
+from labgrade.cluster import workspace
+from labgrade.course import answers
 from labgrade.course.library import Course
-from labgrade.course.manifests import cluster_scoped
 from labgrade.errors import HarnessError, UsageError
 from labgrade.grading import process as gradelab
 from labgrade.grading import proof
+from labgrade.grading.planning import NONE, Chain, Shared, plan
 from labgrade.grading.proof import Case, Finding
-from labgrade.model import CNIS, Cni, Lab
+from labgrade.kubeconfig import read
+from labgrade.model import Cni, Lab
 from labgrade.providers import PROVIDERS, ClusterSpec, cilium
 from labgrade.runid import new_run
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Cases that write the same cluster-scoped kinds, and so go one after another."""
-
-    kinds: frozenset[str]
-    cases: tuple[Case, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What shares one cluster, and when."""
-
-    cni: Cni
-    together: tuple[Case, ...]
-    """Several at once."""
-    chains: tuple[Chain, ...]
-    """Then several chains at once: a default class, say, is everybody's."""
-
-    @property
-    def cases(self) -> tuple[Case, ...]:
-        """All cases of the cluster."""
-        return (*self.together, *(case for chain in self.chains for case in chain.cases))
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Who goes where."""
-
-    alone: tuple[Case, ...]
-    """Each on a cluster of its own, one after another, beside all the rest."""
-    shared: tuple[Shared, ...]
-    """One for each Pod network that some case needs; one after another, since each takes gigabytes."""
-
-
-def plan(cases: Iterable[Case]) -> Plan:
-    """Who goes where. UsageError where an answer cannot be read."""
-    all_of_them = [(case, case.answer) for case in cases]
-    sharing = [(case, answer) for case, answer in all_of_them if not answer.cluster]
-    shared = (_shared(cni, [each for each in sharing if each[0].lab.cni == cni]) for cni in CNIS)
-    return Plan(
-        alone=tuple(case for case, answer in all_of_them if answer.cluster),
-        shared=tuple(each for each in shared if each.cases),
-    )
-
-
-def _shared(cni: Cni, cases: Sequence[tuple[Case, Answer]]) -> Shared:
-    writes: dict[str, frozenset[str]] = {}
-    for case, answer in cases:
-        written = {each.kind for each in cluster_scoped(answer)}
-        writes[case.lab.id] = writes.get(case.lab.id, frozenset()) | written
-    return Shared(
-        cni,
-        together=tuple(case for case, _ in cases if not writes[case.lab.id]),
-        chains=_chains(
-            Chain(kinds, tuple(case for case, _ in cases if case.lab.id == lab))
-            for lab, kinds in writes.items()
-            if kinds
-        ),
-    )
-
-
-def _chains(of_labs: Iterable[Chain]) -> tuple[Chain, ...]:
-    """One chain for all labs that have a kind in common."""
-    chains: list[Chain] = []
-    for new in of_labs:
-        joined = [chain for chain in chains if chain.kinds & new.kinds]
-        kinds = new.kinds.union(*(chain.kinds for chain in joined))
-        cases = (*(case for chain in joined for case in chain.cases), *new.cases)
-        chains = [*(chain for chain in chains if chain not in joined), Chain(kinds, cases)]
-    return tuple(chains)
 
 
 class Proving:
@@ -116,7 +45,7 @@ class Proving:
         self._lacks = lacks
         self._findings: list[Finding] = []
         self._stopping = threading.Event()
-        self._own = ""
+        self._own: ClusterSpec | None = None
 
     def prove(self, cases: Sequence[Case]) -> list[Finding]:
         """What came out, in the order in which it did."""
@@ -142,7 +71,7 @@ class Proving:
             ThreadPoolExecutor(self._jobs) as pool,
         ):
             try:
-                rounds = (tuple(Chain(frozenset(), (case,)) for case in shared.together), shared.chains)
+                rounds = (tuple(Chain(NONE, (case,)) for case in shared.together), shared.chains)
                 for chains in rounds:
                     for task in as_completed([pool.submit(self._chain, chain, kubeconfig) for chain in chains]):
                         task.result()
@@ -156,20 +85,33 @@ class Proving:
             if not self._stopping.is_set():
                 self._prove(case, kubeconfig, chain.kinds)
 
-    def _alone(self, cases: Sequence[Case]) -> None:
-        for case in cases:
+    def _alone(self, chains: Sequence[Chain]) -> None:
+        for chain in chains:
             if self._stopping.is_set():
                 return
-            self._own = _name()
+            left = list(chain.cases)
             try:
-                with self._cluster(
-                    self._own, case.lab.images, config=case.answer.cluster, cni=case.lab.cni
-                ) as kubeconfig:
-                    self._prove(case, kubeconfig)
+                self._on_own_cluster(chain, left)
             except (HarnessError, UsageError) as error:
-                self._note(Finding(case, "error", (str(error),), 0.0))
+                for case in left:
+                    self._note(Finding(case, "error", (str(error),), 0.0))
 
-    def _prove(self, case: Case, kubeconfig: Path, kinds: frozenset[str] = frozenset()) -> None:
+    def _on_own_cluster(self, chain: Chain, left: list[Case]) -> None:
+        """Takes each case off `left` as it is proven."""
+        first = left[0]
+        lab, answer = first.lab, first.answer
+        with self._cluster(_name(), lab.images, config=answer.cluster, cni=lab.cni) as kubeconfig:
+            if answer.setup:
+                self._say(f"setting up the cluster of {lab.id} ({first.name})")
+                with workspace.opened(read(kubeconfig), "default") as place:
+                    answers.set_up(answer, place.environment | _for_steps(lab))
+            while left and not self._stopping.is_set():
+                self._prove(left[0], kubeconfig, chain.kinds, until_gone=len(left) > 1)
+                left.pop(0)
+                if left and self._own:
+                    PROVIDERS["kind"].empty(self._own)
+
+    def _prove(self, case: Case, kubeconfig: Path, kinds: frozenset[str] = NONE, *, until_gone: bool = False) -> None:
         folder = self._folder / case.lab.id / case.name
         finding = proof.prove(
             case,
@@ -179,6 +121,7 @@ class Proving:
             keeping=kinds,
             lacks=self._lacks,
             environment=_for_steps(case.lab),
+            until_gone=until_gone,
         )
         self._note(finding)
 
@@ -200,12 +143,15 @@ class Proving:
                 config=config,
                 cni=network,
                 cni_images=cni == "cilium" and network is None,
+                beside=Path(folder) / "shared",
             )
+            if config:
+                self._own = spec
             try:
                 PROVIDERS["kind"].start(spec, self._say)
                 yield spec.kubeconfig
             finally:
-                PROVIDERS["kind"].stop(name)
+                _remove(spec)
 
     def _stop(self) -> None:
         self._stopping.set()
@@ -213,7 +159,14 @@ class Proving:
         if self._own:
             # Its thread removes it, too, but only once whatever it waits for has come or failed.
             with suppress(HarnessError):
-                PROVIDERS["kind"].stop(self._own)
+                _remove(self._own)
+
+
+def _remove(spec: ClusterSpec) -> None:
+    """Removes the cluster and what its Pods left on this machine."""
+    with suppress(HarnessError):  # there may be no cluster yet, or no more
+        PROVIDERS["kind"].empty(spec)
+    PROVIDERS["kind"].stop(spec.name)
 
 
 def _for_steps(lab: Lab) -> dict[str, str]:

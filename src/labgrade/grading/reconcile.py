@@ -56,6 +56,7 @@ class Reconciler:
         self._cluster, self._snapshot, self._watching, self._alarm = cluster, snapshot, watching, alarm
         self._now, self._timeout, self._nodes = now, timeout, nodes
         self._reading = 0
+        self._starting = 0.0
         self.disturbed()
 
     def disturbed(self) -> None:
@@ -93,10 +94,13 @@ class Reconciler:
         while not self.settled and self._pending() and self._wait_for_change():
             pass
 
-    def until_met(self, judge: Callable[[], T]) -> T:
-        """`judge`'s value; its AssertionError once nothing more is to be waited for."""
+    def until_met(self, judge: Callable[[], T], *, starting: float = 0.0) -> T:
+        """`judge`'s value; its AssertionError once nothing more is to be waited for.
+
+        `starting`: the seconds that containers get at least to become ready, from their start.
+        """
         __tracebackhide__ = True
-        self._probed = False
+        self._probed, self._starting = False, starting
         return until_passes(judge, again=self._again)
 
     def _again(self) -> bool:
@@ -142,7 +146,7 @@ class Reconciler:
         return changed is not None and self._now() - changed > UNTOUCHED
 
     def _pending(self) -> list[str]:
-        pending = on_its_way(self._cluster, self._now(), nodes=self._nodes)
+        pending = on_its_way(self._cluster, self._now(), nodes=self._nodes, starting=self._starting)
         self._follow()
         if pending:
             # What pends in vain is told by events alone, which wake nobody: the next look reads them anew.

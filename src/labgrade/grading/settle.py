@@ -22,17 +22,18 @@ JOINING = timedelta(seconds=60)
 """A node this young may still become Ready: its Pod network is on its way."""
 
 
-def on_its_way(cluster: Cluster, now: datetime, *, nodes: bool = False) -> list[str]:
+def on_its_way(cluster: Cluster, now: datetime, *, nodes: bool = False, starting: float = 0.0) -> list[str]:
     """What is going to change by itself, one entry each; empty where nothing is.
 
     Nothing on its way plus a quiet moment is what "settled" means. `now` is the server's time. `nodes` counts those
     that join, too: only labs about the cluster itself wait for them, since a node's status never rests for long.
+    `starting`: the seconds that a container gets at least to become ready, from its start.
     """
     binding = _claims_being_bound(cluster, now)
     return [
         *(_nodes(cluster, now) if nodes else ()),
         *_workloads(cluster),
-        *_pods(cluster, now, binding),
+        *_pods(cluster, now, binding, starting),
         *(f"persistentvolumeclaim/{name}: being bound" for name in sorted(binding)),
     ]
 
@@ -107,13 +108,13 @@ def _next_ordinal_may_start(workload: Workload) -> bool:
     return all(pod.ready for pod in workload.pods)
 
 
-def _pods(cluster: Cluster, now: datetime, binding: set[str]) -> Iterator[str]:
+def _pods(cluster: Cluster, now: datetime, binding: set[str], starting: float = 0.0) -> Iterator[str]:
     for pod in Pod.all(cluster.reading, cluster.namespace):
-        if reason := _pod_moves(cluster, pod, now, binding):
+        if reason := _pod_moves(cluster, pod, now, binding, starting):
             yield f"{pod}: {reason}"
 
 
-def _pod_moves(cluster: Cluster, pod: Pod, now: datetime, binding: set[str]) -> str:
+def _pod_moves(cluster: Cluster, pod: Pod, now: datetime, binding: set[str], starting: float) -> str:
     if pod.terminating:
         return "terminating" if now < _gone_by(pod) else ""
     if pod.phase in {"Succeeded", "Failed"} or pod.ready:
@@ -127,7 +128,7 @@ def _pod_moves(cluster: Cluster, pod: Pod, now: datetime, binding: set[str]) -> 
     statuses = pod.container_statuses
     if not statuses:
         return "starting"
-    moving = [reason for status in statuses if (reason := _container_moves(pod, status, now))]
+    moving = [reason for status in statuses if (reason := _container_moves(pod, status, now, starting))]
     return "" if not moving or hopeless(cluster, pod, now) else moving[0]
 
 
@@ -147,13 +148,13 @@ def _gone_by(pod: Pod) -> datetime:
     return instant(pod.metadata["deletionTimestamp"]) + TERMINATING_GRACE
 
 
-def _container_moves(pod: Pod, status: Json, now: datetime) -> str:
+def _container_moves(pod: Pod, status: Json, now: datetime, starting: float) -> str:
     state = status.get("state") or {}
     if "waiting" in state:
         return str(state["waiting"].get("reason", "waiting"))
     if "running" in state and not status.get("ready"):
         started = instant(state["running"]["startedAt"])
-        allowed = _probe_seconds(pod.containers.get(status["name"], {}))
+        allowed = max(starting, _probe_seconds(pod.containers.get(status["name"], {})))
         return "inside its probe delays" if now < started + timedelta(seconds=allowed) else ""
     return "ended, and about to run again" if runs_again(pod, status) else ""
 

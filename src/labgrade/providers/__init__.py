@@ -31,6 +31,9 @@ class ClusterSpec:
     cni_images: bool = False
     """The nodes get Cilium's images where they could not pull them, and nothing is installed: for a `config` without
     a Pod network, on which somebody installs Cilium."""
+    beside: Path | None = None
+    """For one cluster of several on a machine: whatever `config` shares with its host lies in this folder instead of
+    where it says, and its ports are any free ones of the host; None: all is as `config` says."""
 
 
 class Provider(Protocol):
@@ -50,6 +53,10 @@ class Provider(Protocol):
 
     def stop(self, name: str) -> None:
         """Removes the cluster; fine where there is none."""
+        ...
+
+    def empty(self, spec: ClusterSpec) -> None:
+        """Empties what the nodes share with `beside`, once nothing uses it; HarnessError where that fails."""
         ...
 
     def collect_logs(self, name: str, into: Path) -> None:

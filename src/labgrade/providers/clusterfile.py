@@ -18,6 +18,9 @@ PRACTICE: Json = {
 }
 """The practice cluster."""
 
+ANY_PORT = -1
+"""As kind calls whichever port the engine finds free."""
+
 REFUSED = re.compile(r"failed to create cluster: \[?(unable to decode config|unknown apiVersion|invalid |must have )")
 """What kind says of a configuration that it does not take, as opposed to one with which it failed."""
 
@@ -48,6 +51,40 @@ def merged(config: Json, found: Engine) -> Json:
     image = {"image": found.node_image} if found.node_image else {}
     patches = [*(config.get("kubeadmConfigPatches") or []), *found.kubeadm_patches]
     return config | {"nodes": [image | node for node in nodes], "kubeadmConfigPatches": patches}
+
+
+def beside(config: Json, folder: Path) -> Json:
+    """The same for one cluster of several: it shares folders in this one with its host, and takes free ports there."""
+    return config | {"nodes": [_beside(node, folder) for node in config.get("nodes") or []]}
+
+
+def shared(config: Json) -> list[str]:
+    """Where the nodes have folders that they share with their host, and may write to, each path once."""
+    return list(dict.fromkeys(str(mount["containerPath"]) for mount in _mounts(config) if not mount.get("readOnly")))
+
+
+def host_folders(config: Json) -> list[Path]:
+    """The other ends of all of them, on the host."""
+    return list(dict.fromkeys(Path(mount["hostPath"]) for mount in _mounts(config)))
+
+
+def _mounts(config: Json) -> list[Json]:
+    return [mount for node in config.get("nodes") or [] for mount in node.get("extraMounts") or []]
+
+
+def _beside(node: Json, folder: Path) -> Json:
+    changed: Json = {}
+    if mounts := node.get("extraMounts"):
+        changed["extraMounts"] = [mount | {"hostPath": str(_within(folder, mount["hostPath"]))} for mount in mounts]
+    if ports := node.get("extraPortMappings"):
+        changed["extraPortMappings"] = [port | {"hostPort": ANY_PORT} for port in ports]
+    return node | changed
+
+
+def _within(folder: Path, path: str) -> Path:
+    """A place in the folder for each path, the same one for the same path."""
+    parts = (part for part in Path(path).parts if part not in {"/", ".."})
+    return folder.joinpath(*parts)
 
 
 def roles(config: Json) -> list[str]:

@@ -25,6 +25,9 @@ CREATE_SECONDS = 600.0
 READY_SECONDS = 240
 SHORT_SECONDS = 60.0
 
+EMPTY = ("sh", "-c", 'for path; do [ ! -d "$path" ] || find "$path" -mindepth 1 -delete; done', "empty")
+"""Followed by paths: a command that leaves these folders empty."""
+
 
 def exists(name: str) -> bool:
     """Whether there is a kind cluster of that name."""
@@ -70,6 +73,10 @@ def _start_new(spec: ClusterSpec, found: Engine, config: Json, say: Say) -> None
     if has_cilium or spec.cni_images:
         found = engine.with_cilium(found, say)
     config = clusterfile.merged(config, found)
+    if spec.beside:
+        config = clusterfile.beside(config, spec.beside)
+        for folder in clusterfile.host_folders(config):
+            folder.mkdir(parents=True, exist_ok=True)  # else the engine makes it, as root
     try:
         _create_with_images(spec, found, config, say)
         if has_cilium:
@@ -99,6 +106,16 @@ def _inside(spec: ClusterSpec, found: Engine) -> dict[str, str]:
 def stop(name: str) -> None:
     """Deletes the cluster's containers."""
     output(["kind", "delete", "cluster", "--name", name], engine.find().environment, seconds=SHORT_SECONDS * 2)
+
+
+def empty(spec: ClusterSpec) -> None:
+    """Empties what the nodes share with `beside`, as their root: what Pods wrote is often nobody else's to delete."""
+    paths = clusterfile.shared(clusterfile.read(spec.config)) if spec.beside and spec.config else []
+    if not paths:
+        return
+    environment = engine.find().environment
+    for node in output(["kind", "get", "nodes", "--name", spec.name], environment, seconds=SHORT_SECONDS).split():
+        output(["docker", "exec", node, *EMPTY, *paths], environment, seconds=SHORT_SECONDS)
 
 
 def collect_logs(name: str, into: Path) -> None:

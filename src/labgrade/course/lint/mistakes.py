@@ -1,4 +1,4 @@
-"""The mistakes: each one changes something, and between them every check fails."""
+"""The mistakes: each one changes something, and between them every check fails that is not optional."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from labgrade.course.answers import BESIDE, STEPS
+from labgrade.course.answers import BESIDE, SETUP, STEPS
 from labgrade.course.lint.draft import Draft, entries, words
 from labgrade.course.yamlfile import FileError, YamlFile
 
@@ -23,7 +23,8 @@ def findings(draft: Draft) -> Iterator[FileError]:
     if draft.lab and draft.rubric and draft.mistakes and len(draft.mistakes) == len(draft.mistake_folders):
         failed = {name for mistake in draft.mistakes for name in mistake.failed}
         for check in draft.lab.checks:
-            if check.id not in failed:
+            # Where what it is about is absent, which may be everywhere, no mistake can show anything of it.
+            if check.id not in failed and not check.optional:
                 line = draft.rubric.line(("checks", check.id))
                 problem = "is in `failed` of no mistake: nothing shows that it can fail"
                 yield FileError(draft.rubric.path, line, f"checks.{check.id} {problem}")
@@ -50,7 +51,7 @@ def _same(path: Path, other: Path) -> bool:
     if not other.is_file():
         return False
     first, second = words(path), words(other)
-    if first == second or path.name == STEPS:
+    if first == second or path.name in {SETUP, STEPS}:
         return first == second
     try:
         return list(yaml.load_all(first, Loader=_Loader)) == list(yaml.load_all(second, Loader=_Loader))

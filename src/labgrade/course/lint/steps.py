@@ -1,4 +1,4 @@
-"""The steps of answers: shell that bash understands. They are parsed, never run."""
+"""The steps of answers, on clusters and in namespaces: shell that bash understands. They are parsed, never run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from labgrade.course.answers import STEPS
+from labgrade.course.answers import CLUSTER, SETUP, STEPS
 from labgrade.course.lint.draft import Draft, words
 from labgrade.course.yamlfile import FileError
 from labgrade.errors import HarnessError
@@ -18,10 +18,15 @@ COMPLAINT = re.compile(r": line (\d+): (.*)")
 
 
 def findings(draft: Draft) -> Iterator[FileError]:
-    """Line ends of another system, and whatever bash stumbles over; HarnessError where there is no bash."""
-    for path in (folder / STEPS for folder in draft.answers):
+    """Line ends of another system, whatever bash stumbles over, and steps for a cluster that nobody makes.
+
+    HarnessError where there is no bash.
+    """
+    for path in (folder / name for folder in draft.answers for name in (SETUP, STEPS)):
         if path.is_file():
             yield from _steps(path)
+            if path.name == SETUP and not (draft.folder / "starter" / CLUSTER).is_file():
+                yield FileError(path, 0, f"is for a cluster of the lab's own, and no starter/{CLUSTER} describes one")
 
 
 def _steps(path: Path) -> Iterator[FileError]:
