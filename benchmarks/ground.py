@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from labgrade import course, engine
 from labgrade.cluster import target, workspace
 from labgrade.cluster.workspace import Workspace
 from labgrade.course import Course, answers
+from labgrade.errors import HarnessError
 from labgrade.model import Cni
+from labgrade.providers import PROVIDERS, ClusterSpec, cilium
 from labgrade.runid import new_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,6 +67,42 @@ class Ground:
 @contextmanager
 def ground(cni: Cni) -> Generator[Ground]:
     """Makes the cluster by `labgrade up`, and removes it."""
+    with _bare() as here:
+        try:
+            ran([*LABGRADE, "up", "--name", here.cluster, "--cni", cni], here.environment)
+            yield here
+        finally:
+            ran([*LABGRADE, "down", "--name", here.cluster], here.environment)
+
+
+@contextmanager
+def ground_of(lab_id: str) -> Generator[Ground]:
+    """Makes the cluster that a lab's solution describes and sets up, and removes it."""
+    lab = course.find(None).lab(lab_id)
+    answer, kind = answers.solution(lab), PROVIDERS["kind"]
+    with _bare() as here:
+        spec = ClusterSpec(
+            here.cluster,
+            here.kubeconfig,
+            lab.images,
+            config=answer.cluster,
+            cni_images=lab.cni == "cilium",
+            beside=here.folder / "shared",
+        )
+        try:
+            kind.start(spec, lambda _: None)
+            with workspace.opened(target.resolve(str(here.kubeconfig), None), "default") as place:
+                answers.set_up(answer, place.environment | cilium.environment(engine.find()))
+            yield here
+        finally:
+            with suppress(HarnessError):  # there may be no cluster
+                kind.empty(spec)
+            kind.stop(here.cluster)
+
+
+@contextmanager
+def _bare() -> Generator[Ground]:
+    """A name, a folder and an environment for a cluster that is not there yet."""
     name = f"labgrade-bench-{new_run()}"
     with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
         environment = engine.find().environment | {
@@ -73,10 +111,7 @@ def ground(cni: Cni) -> Generator[Ground]:
             "LC_ALL": "C.UTF-8",
         }
         kubeconfig = Path(folder) / "state" / "labgrade" / "clusters" / f"{name}.kubeconfig"
+        kubeconfig.parent.mkdir(parents=True)
         os.environ.update(environment)
-        try:
-            print(f"the cluster {name} is being made", flush=True)
-            ran([*LABGRADE, "up", "--name", name, "--cni", cni], environment)
-            yield Ground(name, kubeconfig, environment, Path(folder))
-        finally:
-            ran([*LABGRADE, "down", "--name", name], environment)
+        print(f"the cluster {name} is being made", flush=True)
+        yield Ground(name, kubeconfig, environment, Path(folder))

@@ -76,13 +76,13 @@ def assert_forwarded(cluster: Cluster, probe: Prober, hubble: Hubble) -> None:
             wanted=Text(en="Pods that reach each other", fr="des Pods qui se joignent"),
             try_=f"kubectl get pods -n {SYSTEM} -o wide",
         )
-    told = _told(cluster, hubble, probe, target, PORT, since=began)
-    if not any(flow.verdict == "FORWARDED" for flow in told.flows):
+    told = told_of(cluster, hubble, probe, target.ip, PORT, since=began)
+    if not let_through(told):
         raise Unmet(
-            _untold(told, PORT),
+            untold(told, PORT),
             wanted=Text(en="our connection, FORWARDED", fr="notre connexion, FORWARDED"),
             try_=OBSERVE,
-            evidence=_lines(told),
+            evidence=lines(told),
         )
 
 
@@ -92,13 +92,13 @@ def assert_dropped(cluster: Cluster, probe: Prober, hubble: Hubble) -> None:
     probe.require_enforcement()
     target, began = probe.bearing(CANARY), monotonic()
     probe.tcp(target.ip, OTHER_PORT)
-    told = _told(cluster, hubble, probe, target, OTHER_PORT, since=began)
-    if not any(flow.verdict == "DROPPED" and flow.drop_reason in DENIED for flow in told.flows):
+    told = told_of(cluster, hubble, probe, target.ip, OTHER_PORT, since=began)
+    if not denied(told):
         raise Unmet(
-            _untold(told, OTHER_PORT),
+            untold(told, OTHER_PORT),
             wanted=Text(en="our connection, DROPPED (Policy denied)", fr="notre connexion, DROPPED (Policy denied)"),
             try_=f"{OBSERVE} --verdict DROPPED",
-            evidence=_lines(told),
+            evidence=lines(told),
         )
 
 
@@ -127,14 +127,14 @@ def assert_ui_answers(cluster: Cluster, probe: Prober) -> None:
         )
 
 
-def _told(cluster: Cluster, hubble: Hubble, probe: Prober, target: Prober, port: int, *, since: float) -> Sighting:
-    """What Hubble tells of what was just tried."""
+def told_of(cluster: Cluster, hubble: Hubble, source: Prober, target: str, port: int, *, since: float) -> Sighting:
+    """What Hubble tells of what was tried from there to an address since then, by `monotonic`; Unmet if nothing can."""
     __tracebackhide__ = True
     try:
         return hubble.sighting(
             _relay(cluster),
-            source_ip=probe.ip,
-            target_ip=target.ip,
+            source_ip=source.ip,
+            target_ip=target,
             port=port,
             seconds=monotonic() - since + SLACK_SECONDS,
         )
@@ -165,7 +165,17 @@ def _astray(service: Service, pods: set[str]) -> Text:
     return Text(en=f"{service} leads to {wrong.en}", fr=f"{service} mène à {wrong.fr}")
 
 
-def _untold(told: Sighting, port: int) -> Text:
+def let_through(told: Sighting) -> bool:
+    """Whether it tells of a connection that went through."""
+    return any(flow.verdict == "FORWARDED" for flow in told.flows)
+
+
+def denied(told: Sighting) -> bool:
+    """Whether it tells of a connection that a policy denied."""
+    return any(flow.verdict == "DROPPED" and flow.drop_reason in DENIED for flow in told.flows)
+
+
+def untold(told: Sighting, port: int) -> Text:
     """What was told in place of what had happened."""
     if not told.flows:
         return Text(
@@ -183,5 +193,6 @@ def _seen(flow: Flow) -> str:
     return f"{flow.verdict} ({flow.drop_reason})" if flow.drop_reason else flow.verdict
 
 
-def _lines(told: Sighting) -> tuple[str, ...]:
+def lines(told: Sighting) -> tuple[str, ...]:
+    """What was told, as evidence."""
     return (f"asked: {told.by}", *map(str, told.flows))

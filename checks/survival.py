@@ -17,6 +17,9 @@ from labgrade.text import Text
 SHARED_CREDIT = 0.4
 """Earned where data survives, but in a volume that is not the Pod's own."""
 
+RETURN_SECONDS = 45.0
+"""What was ready before gets so long from its start to be so again: a database looks through its files first."""
+
 Storage = dict[str, tuple[str, str]]
 """Claim name to the claim's UID and volume: what must be the same afterwards."""
 
@@ -170,7 +173,8 @@ def _drilled(
     drill.run(disturb, subjects, written)
     for subject in subjects:
         disturb.eventually(
-            lambda subject=subject: _require_back(subject, drill, before[subject], sizes[subject], written)
+            lambda subject=subject: _require_back(subject, drill, before[subject], sizes[subject], written),
+            starting=RETURN_SECONDS,
         )
     return tuple(
         f"{subject}: UID {', '.join(before[subject])}, then {', '.join(pod.uid for pod in pods_of(subject))}"

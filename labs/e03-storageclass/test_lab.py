@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from checks.classes import assert_class_settings, assert_one_default, assert_provisioner_works
+from checks.extras import assert_grows, assert_snapshots_restore
 from checks.provisioning import assert_one_pod_uses, assert_provisioned, assert_serves_anybody
 from checks.survival import assert_survives
 from labgrade.cluster.disturb import Disturb
 from labgrade.cluster.drills import pods_deleted
 from labgrade.cluster.ownclaims import OwnClaims
+from labgrade.cluster.ownvolumes import OwnVolumes
 from labgrade.cluster.sentinels import file_in
 from labgrade.facts import Cluster
 
@@ -47,3 +49,11 @@ def test_data_survives(cluster: Cluster, disturb: Disturb) -> None:
 
 def test_serves_anybody(cluster: Cluster, own_claims: OwnClaims) -> None:
     assert_serves_anybody(cluster.storage_class(DRAWERS), own_claims)
+
+
+def test_grows(cluster: Cluster, own_volumes: OwnVolumes) -> None:
+    assert_grows(cluster.storage_class(DRAWERS), own_volumes)
+
+
+def test_snapshots(cluster: Cluster, own_volumes: OwnVolumes) -> None:
+    assert_snapshots_restore(cluster.storage_class(DRAWERS), own_volumes)

@@ -7,8 +7,8 @@ import secrets
 
 from labgrade.model import Json
 
-OURS = re.compile(r"labgrade-((nodes|claims)-)?[0-9a-f]{8}")
-"""Names of what runs put beside the work of others, namespaces and Pods: a label alone could be anybody's."""
+OURS = re.compile(r"labgrade-((nodes|claims|copy|pair)-)?[0-9a-f]{8}")
+"""Names of what runs put beside the work of others, namespaces, Pods and volumes: a label alone could be anybody's."""
 
 MARK = {"app.kubernetes.io/managed-by": "labgrade"}
 

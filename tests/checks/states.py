@@ -190,7 +190,7 @@ class Hands:
         self.then(self.world)
         return []
 
-    def eventually(self, judge: Callable[[], T]) -> T:
+    def eventually(self, judge: Callable[[], T], **_: float) -> T:
         """Judges once: this world does not change by itself."""
         return judge()
 

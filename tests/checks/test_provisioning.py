@@ -218,6 +218,20 @@ def test_any_other_claim_is_unmet_and_the_cause_named(objects: list[Json], saw: 
         provisioned(*objects)
 
 
+@pytest.mark.parametrize(
+    ("name", "saw"),
+    [("recipes", f"waits for {LOCAL} to make a volume"), ("spices", "waits for pod/kitchen-1-a, which has no node")],
+)
+def test_a_scheduler_that_has_not_heard_of_the_claim_yet_is_not_believed(name: str, saw: str) -> None:
+    """It is there; another one that the same Pod asks for may not be."""
+    waits = cook(USES, ready=False)
+    words = f'0/3 nodes are available: persistentvolumeclaim "{name}" not found. not found'
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}
+    waits["status"]["conditions"].append(scheduled)
+    with pytest.raises(Unmet, match=saw):
+        provisioned(recipes("Pending"), waits)
+
+
 def used(*objects: Json, replicas: int = 1) -> None:
     """Judges the Deployment kitchen."""
     world = World(

@@ -340,9 +340,10 @@ def test_a_node_is_cordoned_and_uncordoned(server: ApiServer, hands: Disturb, ap
     assert (server.find("Node", "one") or {})["spec"] == {"podCIDR": "10.0.0.0/24"}
 
 
-def running(server: ApiServer) -> None:
+def running(server: ApiServer, *, identity: str = "abc", state: Json | None = None) -> None:
     """A Pod with a container that runs."""
-    status = {"containerStatuses": [{"name": "nginx", "containerID": "containerd://abc"}]}
+    container = {"name": "nginx", "containerID": f"containerd://{identity}", "state": state or {}}
+    status = {"containerStatuses": [container]}
     server.put("Pod", "web-0", "lab", spec={"nodeName": "one", "containers": [{"name": "nginx"}]}, status=status)
 
 
@@ -351,6 +352,24 @@ def test_a_container_is_ended_from_its_node(server: ApiServer, hands: Disturb, a
     running(server)
     hands.restart(Cluster(Snapshot(api), "lab").pod("web-0"), "nginx")
     assert [words[1:] for words in shell.ran] == [("abc",)]
+
+
+def test_a_restart_is_over_once_the_api_knows_of_it(
+    server: ApiServer, hands: Disturb, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the kubelet has noticed, the container looks as ready as before, and would be judged so."""
+    running(server, state={"running": {}})
+    asked: list[str] = []
+
+    def find(path: str, **query: str) -> Json | None:
+        asked.append(path)
+        if len(asked) == 3:
+            running(server, identity="def", state={"running": {}})
+        return Api.get(api, path, **query)
+
+    monkeypatch.setattr(api, "find", find)
+    hands.restart(Cluster(Snapshot(api), "lab").pod("web-0"), "nginx")
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize(("container", "code"), [("nginx", 1), ("other", 0)])

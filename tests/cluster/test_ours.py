@@ -148,3 +148,31 @@ def test_pods_wait_for_a_new_namespaces_account(api: Api, server: ApiServer, mon
     server.fault(403, "/pods", method="POST", message=refusal, times=99)
     with pytest.raises(HarnessError, match="the namespace lab got no service account in time"):
         create_pod(api, "lab", body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference", "policy"),
+    [
+        ("PersistentVolume", "claimRef", "persistentVolumeReclaimPolicy"),
+        ("VolumeSnapshotContent", "volumeSnapshotRef", "deletionPolicy"),
+    ],
+)
+def test_what_drivers_would_keep_of_a_killed_run_goes(
+    api: Api, server: ApiServer, kind: str, reference: str, policy: str
+) -> None:
+    """With what it stands for, hence its policy first; what is anybody else's stays as it is."""
+
+    def put(name: str, space: str, keep: str = "Retain") -> None:
+        server.put(kind, name, spec={reference: {"namespace": space, "name": "trial"}, policy: keep})
+
+    put("ours", f"labgrade-claims-{RUN}")
+    put("going", f"labgrade-claims-{RUN}", "Delete")
+    put("theirs", "e03")
+    put("alike", "labgrade-claims-of-anna")
+    server.put(kind, "nobodys", spec={policy: "Retain"})
+    changed: list[str] = []
+    server.reactions.append(lambda method, _, body: changed.append(body["spec"][policy]) if method == "PATCH" else None)
+    remove_orphans(api)
+    assert changed == ["Delete"]
+    assert not server.find(kind, "ours")
+    assert all(server.find(kind, name) for name in ("going", "theirs", "alike", "nobodys"))

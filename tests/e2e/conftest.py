@@ -162,6 +162,12 @@ def docker() -> dict[str, str]:
 
 
 def kill_hard(process: subprocess.Popen[str]) -> None:
-    """Ends it by kill -9, and the pipes closed."""
+    """Ends it by kill -9, and the grading process below it likewise."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    for child in children:
+        try:
+            os.kill(int(child), signal.SIGKILL)
+        except ProcessLookupError:
+            pytest.fail("the grading process had ended before it was killed")

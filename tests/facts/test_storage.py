@@ -29,6 +29,11 @@ def volume(phase: str = "Available", **spec: Any) -> Json:
     return made("PersistentVolume", "pv", spec=has | spec, status={"phase": phase})
 
 
+def labelled(**labels: str) -> Json:
+    """The same, with labels."""
+    return volume() | {"metadata": {"name": "pv", "labels": labels}}
+
+
 def cluster(*objects: Json) -> Cluster:
     """A cluster with these objects."""
     return Cluster(Recorded(*objects), "lab")
@@ -54,10 +59,19 @@ ELSEWHERE = {"namespace": "other", "name": "recipes"}
         (claim(), volume(claimRef=ELSEWHERE), False),
         (claim(volumeName="pv"), volume(), True),
         (claim(volumeName="another"), volume(), False),
+        (claim(selector={"matchLabels": {"wood": "oak"}}), volume(), False),
+        (claim(selector={"matchLabels": {"wood": "oak"}}), labelled(wood="oak"), True),
+        (claim(selector={"matchLabels": {"wood": "oak"}}, volumeName="pv"), volume(), True),
+        (claim(), volume(volumeMode="Block"), False),
+        (claim(volumeMode="Block"), volume(volumeMode="Block"), True),
+        (claim(), volume(volumeMode="Filesystem"), True),
+        (claim(), volume(claimRef=RESERVED, storageClassName="shelves"), True),
+        (claim(), volume(claimRef=RESERVED, capacity={"storage": "1G"}), False),
+        (claim(), volume("Pending"), True),
     ],
 )
 def test_a_volume_suits_a_claim_or_not(asked: Json, has: Json, suits: bool) -> None:  # noqa: FBT001 - a parameter
-    """Free, of the same class, big enough, with all access modes, and not meant for somebody else."""
+    """Free, of the same class and mode, big enough, with all access modes and labels, and nobody else's."""
     found = cluster(asked, has)
     assert found.volume("pv").suits(found.claim("recipes")) is suits
 

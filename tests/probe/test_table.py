@@ -57,6 +57,17 @@ elsewhere   ·        unreachable"""
     assert TABLE.drawn(ALLOWED) == LEGEND + expected + SEEN + difference
 
 
+def test_what_was_not_asked_for_stays_blank() -> None:
+    """Nobody is expected to reach, or not to reach, what nobody tried."""
+    sparse = Table({cell: answer for cell, answer in TABLE.answers.items() if cell[0] != cell[1].partition(":")[0]})
+    assert sparse.drawn(ALLOWED).splitlines()[2:6] == [
+        "expected   1          2",
+        "frontend   connected  dropped",
+        "backend               connected",
+        "elsewhere  dropped    dropped",
+    ]
+
+
 def test_what_was_seen_alone() -> None:
     """Evidence of a check that is met."""
     assert TABLE.seen() == LEGEND + SEEN

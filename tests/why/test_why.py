@@ -135,6 +135,7 @@ SCHEDULING = {
     "2 node(s) didn't match pod topology spread constraints": "topologySpreadConstraints leave it no node",
     "2 node(s) didn't have free ports for the requested pod ports": "hostPort that it wants is taken",
     "2 node(s) had volume node affinity conflict": "its volume lies on a node",
+    "2 node(s) didn't match PersistentVolume's node affinity": "its volume lies on a node",
     "2 Too many pods": "full of Pods",
     "2 node(s) were unschedulable": "cordoned",
     "2 node(s) had something new": "something new",
@@ -146,6 +147,54 @@ def test_the_control_planes_taint_is_not_the_reason(reason: str, words: str) -> 
     """It is always there; what keeps the Pod from the workers is what there is to mend."""
     cause = said(changed("cpu", "2 Insufficient cpu", reason)[:1])
     assert words in cause["en"]
+
+
+def bound_to_one_node(*, cordoned: bool, leaving: bool = False) -> list[Json]:
+    """A Pod without a node, its claim, and the claim's volume on the node `far`."""
+    rule = {"key": "host", "operator": "In", "values": ["far"]}
+    affinity = {"required": {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}}
+    pod = copy.deepcopy(CASES["badclaim"][0])
+    claim = copy.deepcopy(CASES["badclaim"][1]) | {"status": {"phase": "Bound"}, "spec": {"volumeName": "shelf"}}
+    words = (
+        'persistentvolumeclaim "fast" is being deleted' if leaving else "3 node(s) had volume node affinity conflict"
+    )
+    pod["status"]["conditions"][0]["message"] = f"0/3 nodes are available: {words}."
+    far = [node("far", labels={"host": "far"}, unschedulable=True)] if cordoned else []
+    return [
+        pod,
+        claim,
+        {"kind": "PersistentVolume", "metadata": {"name": "shelf"}, "spec": {"nodeAffinity": affinity}},
+        *far,
+    ]
+
+
+def test_a_pod_that_cannot_come_to_where_its_volume_is() -> None:
+    """Which volume that is, where it may be used, and what is the matter there."""
+    cause = said(bound_to_one_node(cordoned=True))
+    assert cause == {
+        "en": "pod/badclaim has no node: persistentvolume/shelf may only be used on node/far, which is cordoned "
+        "(kubectl uncordon)",
+        "fr": "pod/badclaim n'a pas de nœud : persistentvolume/shelf n'est utilisable que sur node/far, qui est mis à "
+        "l'écart (kubectl uncordon)",
+    }
+    cause = said(bound_to_one_node(cordoned=False))
+    assert "shelf may only be used where host In far, and no node is so; the nodes are: labgrade-control" in cause["en"]
+
+
+def test_a_claim_that_waits_for_its_first_pod_has_no_trouble() -> None:
+    """It is as its class has it; once a Pod uses it there is something to wait for."""
+    pod, claim = copy.deepcopy(CASES["badclaim"][:2])
+    waits = {"kind": "StorageClass", "metadata": {"name": "fast"}, "volumeBindingMode": "WaitForFirstConsumer"}
+    by_hand = waits | {"provisioner": "kubernetes.io/no-provisioner"}
+    assert not said([claim, by_hand])
+    assert "has nobody make one" in said([claim, by_hand, pod])["en"]
+
+
+def test_a_pod_waits_in_vain_for_a_claim_that_is_being_deleted() -> None:
+    """It is there and bound, and yet no new Pod gets it."""
+    cause = said(bound_to_one_node(cordoned=True, leaving=True))
+    assert cause["en"] == "pod/badclaim has no node: it uses persistentvolumeclaim/fast, which is being deleted"
+    assert cause["fr"].endswith("il utilise persistentvolumeclaim/fast, qui est en cours de suppression")
 
 
 def test_an_older_scheduler_names_the_taint() -> None:

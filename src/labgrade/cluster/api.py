@@ -89,6 +89,10 @@ class Api:
         """Merges `body` into the object at `path`."""
         return retrying_transport(lambda: self._way.json("PATCH", path, body=body))
 
+    def try_patch(self, path: str, body: Json) -> None:
+        """Has the server judge a patch and change nothing; ApiError where it would refuse it."""
+        retrying_transport(lambda: self._way.json("PATCH", path, query={"dryRun": "All"}, body=body))
+
     def delete(self, path: str, *, uid: str | None = None, grace_seconds: int | None = None) -> None:
         """Deletes the object at `path`, only if it still is the one of that `uid`; fine where it is gone."""
         options: Json = {"propagationPolicy": "Background"}

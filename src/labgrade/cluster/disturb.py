@@ -12,7 +12,7 @@ from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Fact, Node, Pod, Workload
 from labgrade.grading.reconcile import Reconciler
 from labgrade.model import Json
-from labgrade.patience import retrying_transport
+from labgrade.patience import retrying_transport, until
 from labgrade.text import Text
 
 if TYPE_CHECKING:
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 END = """
-found=$(grep -ls %s /proc/[0-9]*/cgroup) || exit 1
+found=$(grep -ls %s /proc/[0-9]*/cgroup)
+[ -n "$found" ] || exit 1
 for each in $found; do each=${each#/proc/}; kill -9 "${each%%/cgroup}" 2> /dev/null; done; true
 """
 """Ends all processes of a container, from its node: the first one in a container cannot be ended from inside it."""
+
+NOTICED_SECONDS = 10.0
+"""The kubelet looks once a second at what runs: until then the API shows the container as if nothing had happened."""
 
 
 class Disturb:
@@ -65,6 +69,7 @@ class Disturb:
         try:
             if not identity or self._node_host(Node(pod.reading, None, pod.node)).run(END, identity).rc:
                 raise HarnessError(f"no process of container {container} of {pod} was found on its node")
+            until(lambda: self._ended(pod, container, identity), seconds=NOTICED_SECONDS, every=0.1)
         finally:
             self._reconciler.disturbed()
 
@@ -106,10 +111,14 @@ class Disturb:
                 try_=f"kubectl exec {pod.name} -- sh -c 'touch {path}'",
             )
 
-    def eventually(self, judge: Callable[[], T]) -> T:
-        """`judge`'s value once its assertion holds; its last AssertionError when the cluster settles otherwise."""
+    def eventually(self, judge: Callable[[], T], *, starting: float = 0.0) -> T:
+        """`judge`'s value once its assertion holds; its last AssertionError when the cluster settles otherwise.
+
+        `starting`: the seconds that containers get at least to become ready, whatever their probes say: for those that
+        were ready before.
+        """
         __tracebackhide__ = True
-        return self._reconciler.until_met(judge)
+        return self._reconciler.until_met(judge, starting=starting)
 
     def restore(self) -> list[str]:
         """Undoes what was done; returns in words what has to wait for the next run."""
@@ -119,6 +128,14 @@ class Disturb:
         self._scaled.clear()
         self._reconciler.disturbed()
         return left
+
+    def _ended(self, pod: Pod, container: str, identity: str) -> bool:
+        """Whether the API knows that this run of a container is over."""
+        found = self._api.find(pod.path) or {}
+        statuses = (found.get("status") or {}).get("containerStatuses") or []
+        status = next((each for each in statuses if each["name"] == container), {})
+        again = not str(status.get("containerID", "")).endswith(identity)
+        return again or "running" not in (status.get("state") or {})
 
     def _note(self, restore: Json) -> None:
         # From here on, not from its success on: what got no answer may have been done, the note as well as the act.

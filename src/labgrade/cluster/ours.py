@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from labgrade.cluster.api import Api, ApiError
@@ -15,6 +16,9 @@ RECORDS_NAMESPACE = "kube-system"
 """Where the Lease and the journal live while we grade; a namespace of our own would outlast the run."""
 
 ACCOUNT_SECONDS = 10.0
+
+CLAIMS = re.compile(r"labgrade-claims-[0-9a-f]{8}")
+"""Namespaces where runs have drivers make volumes and snapshots."""
 
 
 def labels(run: str) -> dict[str, str]:
@@ -55,16 +59,33 @@ class OwnNamespace:
 
 
 def remove_orphans(api: Api) -> None:
-    """Removes what killed runs left: their namespaces, and their Pods in others.
+    """Removes what killed runs left: their namespaces, their volumes, and their Pods in others' namespaces.
 
     Only for who holds the cluster's Lease, so that no run is alive.
     """
-    for kind in ("Namespace", "Pod"):
+    for kind in ("Namespace", "Pod", "PersistentVolume"):
         found = api.get(RESOURCES[kind].path(), labelSelector="app.kubernetes.io/managed-by=labgrade")
         for each in found.get("items") or []:
             name, space = each["metadata"]["name"], each["metadata"].get("namespace")
             if ours(each["metadata"]):
                 api.delete(RESOURCES[kind].path(space, name), uid=each["metadata"]["uid"])
+    _remove_retained(api)
+
+
+def _remove_retained(api: Api) -> None:
+    """Removes what drivers made for killed runs' claims and snapshots, and would keep; it bears no label of ours."""
+    ways = (
+        ("PersistentVolume", "claimRef", "persistentVolumeReclaimPolicy"),
+        ("VolumeSnapshotContent", "volumeSnapshotRef", "deletionPolicy"),
+    )
+    for kind, reference, policy in ways:
+        found = api.find(RESOURCES[kind].path()) or {}
+        for each in found.get("items") or []:
+            spec = each["spec"]
+            if spec.get(policy) == "Retain" and CLAIMS.fullmatch((spec.get(reference) or {}).get("namespace", "")):
+                path = RESOURCES[kind].path(name=each["metadata"]["name"])
+                api.patch(path, {"metadata": {"uid": each["metadata"]["uid"]}, "spec": {policy: "Delete"}})
+                api.delete(path, uid=each["metadata"]["uid"])
 
 
 def create_pod(api: Api, namespace: str, body: Json) -> None:

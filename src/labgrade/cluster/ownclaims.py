@@ -55,16 +55,12 @@ class OwnClaims:
 
         HarnessError where the driver works and is not done in time.
         """
-        with self._claim(storage_class) as claim:
-            found = until(lambda: self._decided(claim), seconds=BIND_SECONDS, every=LOOK_SECONDS)
-            if found is None:
-                raise HarnessError(f"a claim of ours on {storage_class} had no volume within {BIND_SECONDS:.0f} s")
-            if isinstance(found, Unbound):
-                return Trial(found.why)
-            volume, made_by, policy = found, found.provisioned_by, found.reclaim_policy
-            if policy != "Delete":
-                # The volume is ours and would stay for good.
-                self._api.patch(volume.path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+        with self.claimed(storage_class) as claim:
+            volume = self.volume_of(claim)
+            if isinstance(volume, Text):
+                return Trial(volume)
+            made_by, policy = volume.provisioned_by, volume.reclaim_policy
+            self.release(volume)
         left = self._left(volume.name)
         if left:
             self._api.delete(volume.path)
@@ -75,21 +71,58 @@ class OwnClaims:
         if self._made:
             self._api.delete(RESOURCES["Namespace"].path(name=self._namespace))
 
+    @property
+    def api(self) -> Api:
+        """The cluster that they are made in."""
+        return self._api
+
+    @property
+    def namespace(self) -> str:
+        """Where they are, once the first one was made."""
+        return self._namespace
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The labels on whatever the run makes."""
+        return labels(self._run)
+
     @contextmanager
-    def _claim(self, storage_class: StorageClass) -> Generator[PersistentVolumeClaim]:
-        """A claim with its Pod, there as long as the block runs."""
+    def claimed(
+        self, storage_class: StorageClass, *, mounted: bool = False, more: Json | None = None, node: str = ""
+    ) -> Generator[PersistentVolumeClaim]:
+        """A claim with a Pod of its name that uses it, there as long as the block runs.
+
+        `mounted`: the Pod starts with the volume, where else it only waits for it. `more`: for the claim's spec.
+        `node`: where the Pod has to be.
+        """
         name = f"labgrade-trial-{self._made}"
         self._made += 1
         if self._made == 1:
             create_namespace(self._api, self._namespace, self._run, level="restricted")
         claim = PersistentVolumeClaim(Snapshot(self._api), self._namespace, name)
         try:
-            self._api.create(RESOURCES[claim.kind].path(self._namespace), self._claim_body(name, storage_class.name))
-            create_pod(self._api, self._namespace, self._pod_body(name))
+            body = self._claim_body(name, storage_class.name, more or {})
+            self._api.create(RESOURCES[claim.kind].path(self._namespace), body)
+            create_pod(self._api, self._namespace, self._pod_body(name, node, mounted=mounted))
             yield claim
         finally:
             self._api.delete(Pod(Snapshot(self._api), self._namespace, name).path, grace_seconds=0)
             self._api.delete(claim.path)
+
+    def volume_of(self, claim: PersistentVolumeClaim) -> PersistentVolume | Text:
+        """The volume of a claim of ours, as soon as it has one; or why there will be none.
+
+        HarnessError where the driver works and is not done in time.
+        """
+        found = until(lambda: self._decided(claim), seconds=BIND_SECONDS, every=LOOK_SECONDS)
+        if found is None:
+            raise HarnessError(f"{claim}, a claim of ours, had no volume within {BIND_SECONDS:.0f} s")
+        return found.why if isinstance(found, Unbound) else found
+
+    def release(self, volume: PersistentVolume) -> None:
+        """Has a volume go with its claim, whatever its class says: it is ours, and would stay for good."""
+        if volume.reclaim_policy != "Delete":
+            self._api.patch(volume.path, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
 
     def _decided(self, claim: PersistentVolumeClaim) -> PersistentVolume | Unbound | None:
         """Its volume, or why there will be none; None while one is to be hoped for."""
@@ -115,27 +148,29 @@ class OwnClaims:
             raise HarnessError(f"the volume {name} of a claim of ours was not gone within {GO_SECONDS:.0f} s")
         return "" if how == "gone" else how
 
-    def _claim_body(self, name: str, storage_class: str) -> Json:
+    def _claim_body(self, name: str, storage_class: str, more: Json) -> Json:
+        spec: Json = {
+            "storageClassName": storage_class,
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": SIZE}},
+        }
         return {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
-            "metadata": {"name": name, "labels": labels(self._run)},
-            "spec": {
-                "storageClassName": storage_class,
-                "accessModes": ["ReadWriteOnce"],
-                "resources": {"requests": {"storage": SIZE}},
-            },
+            "metadata": {"name": name, "labels": self.marks},
+            "spec": spec | more,
         }
 
-    def _pod_body(self, name: str) -> Json:
-        container = {
+    def _pod_body(self, name: str, node: str, *, mounted: bool) -> Json:
+        container: Json = {
             "name": "use",
             "image": self._program.image,
             "imagePullPolicy": "IfNotPresent",
             "command": [*self._program.command, "listen"],
             "securityContext": RESTRICTED,
+            "volumeMounts": [{"name": "tried", "mountPath": "/tried"}] if mounted else [],
         }
-        spec = {
+        spec: Json = {
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
             "containers": [container],
@@ -144,6 +179,6 @@ class OwnClaims:
         return {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name, "labels": labels(self._run)},
-            "spec": spec,
+            "metadata": {"name": name, "labels": self.marks},
+            "spec": spec | ({"nodeSelector": {"kubernetes.io/hostname": node}} if node else {}),
         }

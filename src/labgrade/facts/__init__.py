@@ -1,8 +1,9 @@
 """What can be known of a cluster: nouns that read lazily from a shared snapshot and never judge."""
 
 from labgrade.facts.base import Fact, matches, pairs
-from labgrade.facts.cilium import Cilium, CiliumEndpoint, CiliumNode, ConfigMap
+from labgrade.facts.cilium import Cilium, CiliumEndpoint, CiliumNode
 from labgrade.facts.cluster import Cluster
+from labgrade.facts.configuration import ConfigMap, Configuration, Secret
 from labgrade.facts.events import Event
 from labgrade.facts.nodes import Node
 from labgrade.facts.pods import Pod
@@ -20,6 +21,7 @@ __all__ = [
     "CiliumNode",
     "Cluster",
     "ConfigMap",
+    "Configuration",
     "DaemonSet",
     "Deployment",
     "Endpoint",
@@ -34,6 +36,7 @@ __all__ = [
     "Reading",
     "Recorded",
     "ReplicaSet",
+    "Secret",
     "Service",
     "Snapshot",
     "StatefulSet",

@@ -6,10 +6,18 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from labgrade.facts import byhand
 from labgrade.facts.cluster import Cluster
 from labgrade.facts.events import Event
 from labgrade.facts.pods import Pod
-from labgrade.facts.storage import NO_PROVISIONER, CSIDriver, LocalPath, PersistentVolumeClaim, StorageClass
+from labgrade.facts.storage import (
+    NO_PROVISIONER,
+    CSIDriver,
+    LocalPath,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+)
 from labgrade.text import Text
 
 UNANSWERED = timedelta(seconds=5)
@@ -33,6 +41,12 @@ REFUSED = re.compile(r'^failed to provision volume with StorageClass "[^"]*": ')
 BOUND_SOON = ("unbound immediate", "storageclass")
 """What the scheduler says of claims that may be bound without it, or that it may find a class for later on."""
 
+CHOSEN_SOON = (*BOUND_SOON, "volumes to bind")
+"""Likewise where it chooses among volumes made by hand, and looks again when there is one more."""
+
+BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
+"""The note on a claim that it and its volume know each other; its status follows."""
+
 NEVER, OPEN = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -43,6 +57,8 @@ class Unbound:
     why: Text
     until: datetime = NEVER
     """When hoping ends, by the cluster's clock: NEVER began, or stays OPEN."""
+    rightly: bool = False
+    """Whether it is as it should be: its class waits for a first Pod that uses it, and there is none yet."""
 
 
 def unbound(cluster: Cluster, claim: PersistentVolumeClaim) -> Unbound | None:
@@ -53,16 +69,13 @@ def unbound(cluster: Cluster, claim: PersistentVolumeClaim) -> Unbound | None:
         return Unbound(Text(en=f"there is no {claim}", fr=f"il n'y a pas de {claim}"))
     if claim.phase == "Lost":
         return Unbound(Text(en=f"{claim} has lost its volume", fr=f"{claim} a perdu son volume"))
-    storage_class, users = class_of(cluster, claim), _users(cluster, claim)
-    if storage_class and storage_class.waits_for_consumer and not users:
-        return Unbound(_unused(claim, storage_class))
-    if any(volume.suits(claim) for volume in cluster.volumes()):
-        return Unbound(Text(en=f"{claim} is being bound", fr=f"{claim} est en train d'être lié"), OPEN)
-    if storage_class is None:
-        return Unbound(_unserved(claim))
-    if refusal := _refusal(cluster, claim, storage_class) or _unschedulable(claim, storage_class, users):
-        return refusal
-    return _being_made(cluster, claim, storage_class, users)
+    users = _users(cluster, claim)
+    if claim.terminating:
+        return Unbound(_leaving(claim, users))
+    if claim.volume:
+        misnamed = byhand.misnamed(cluster, claim)
+        return Unbound(misnamed) if misnamed and not _taken_up(claim) else _being_bound(claim)
+    return _unclaimed(cluster, claim, users)
 
 
 def class_of(cluster: Cluster, claim: PersistentVolumeClaim) -> StorageClass | None:
@@ -94,6 +107,57 @@ def drivers(cluster: Cluster) -> list[str]:
     return sorted(known | ({ours.provisioner} if ours.exists else set()))
 
 
+def _unclaimed(cluster: Cluster, claim: PersistentVolumeClaim, users: list[Pod]) -> Unbound:
+    """Of a claim that will do with any volume that suits it."""
+    storage_class = class_of(cluster, claim)
+    suiting = [volume for volume in cluster.volumes() if volume.suits(claim)]
+    # What names the claim itself is given to it without the scheduler.
+    waits = bool(storage_class and storage_class.waits_for_consumer) and not any(volume.claim for volume in suiting)
+    if storage_class is None:
+        return _being_bound(claim) if suiting else Unbound(byhand.unserved(cluster, claim))
+    if waits and not users:
+        return Unbound(_unused(claim, storage_class), rightly=True)
+    if suiting and not waits:
+        return _being_bound(claim)
+    if refusal := _refusal(cluster, claim, storage_class):
+        return refusal
+    if storage_class.provisioner == NO_PROVISIONER:
+        return _by_hand(cluster, claim, storage_class, suiting, users)
+    return _unschedulable(claim, storage_class, users) or _being_made(cluster, claim, storage_class, users)
+
+
+def _by_hand(
+    cluster: Cluster,
+    claim: PersistentVolumeClaim,
+    storage_class: StorageClass,
+    suiting: list[PersistentVolume],
+    users: list[Pod],
+) -> Unbound:
+    """Of a claim whose class leaves volumes to be made by hand, and the choice among them to the scheduler."""
+    if not suiting:
+        return Unbound(byhand.made_by_nobody(cluster, claim, storage_class))
+    if far := byhand.out_of_reach(cluster, claim, suiting, users):
+        return Unbound(far)
+    return _unschedulable(claim, storage_class, users, CHOSEN_SOON) or _being_bound(claim)
+
+
+def _taken_up(claim: PersistentVolumeClaim) -> bool:
+    """Whether it was given its volume just now: the rest is a matter of instants."""
+    return BIND_COMPLETED in claim.annotations
+
+
+def _being_bound(claim: PersistentVolumeClaim) -> Unbound:
+    return Unbound(Text(en=f"{claim} is being bound", fr=f"{claim} est en train d'être lié"), OPEN)
+
+
+def _leaving(claim: PersistentVolumeClaim, users: list[Pod]) -> Text:
+    names = ", ".join(f"{pod}" for pod in users)
+    en, fr = (f" once nothing uses it: {names}", f" dès que rien ne l'utilise : {names}") if users else ("", "")
+    return Text(
+        en=f"{claim} is being deleted, and goes{en}", fr=f"{claim} est en cours de suppression, et disparaît{fr}"
+    )
+
+
 def _users(cluster: Cluster, claim: PersistentVolumeClaim) -> list[Pod]:
     alive = (pod for pod in cluster.pods() if pod.phase not in {"Succeeded", "Failed"})
     return [pod for pod in alive if claim.name in pod.claims.values()]
@@ -119,11 +183,15 @@ def _refusal(cluster: Cluster, claim: PersistentVolumeClaim, storage_class: Stor
     return Unbound(why, OPEN if passing else NEVER)
 
 
-def _unschedulable(claim: PersistentVolumeClaim, storage_class: StorageClass, users: list[Pod]) -> Unbound | None:
+def _unschedulable(
+    claim: PersistentVolumeClaim, storage_class: StorageClass, users: list[Pod], passing: tuple[str, ...] = BOUND_SOON
+) -> Unbound | None:
     """What keeps the scheduler from choosing the node that such a class waits for."""
     conditions = [pod.condition("PodScheduled") for pod in users]
     words = [str(each.get("message", "")) for each in conditions if each.get("reason") == "Unschedulable"]
-    hopeless = len(words) == len(users) and not any(soon in each for each in words for soon in BOUND_SOON)
+    # The claim is there: the scheduler just has not heard of it yet.
+    late = f'persistentvolumeclaim "{claim.name}" not found'
+    hopeless = len(words) == len(users) and not any(soon in each for each in words for soon in (*passing, late))
     if not (storage_class.waits_for_consumer and words and hopeless):
         return None
     return Unbound(
@@ -138,13 +206,6 @@ def _being_made(
     cluster: Cluster, claim: PersistentVolumeClaim, storage_class: StorageClass, users: list[Pod]
 ) -> Unbound:
     provisioner = storage_class.provisioner
-    if provisioner == NO_PROVISIONER:
-        return Unbound(
-            Text(
-                en=f"{claim}: no volume suits it, and {storage_class} has nobody make one",
-                fr=f"{claim} : aucun volume ne lui convient, et {storage_class} n'en fait faire par personne",
-            )
-        )
     if answers(cluster, provisioner) is not None:
         words = Text(
             en=f"{claim} waits for {provisioner} to make a volume", fr=f"{claim} attend un volume de {provisioner}"
@@ -162,23 +223,13 @@ def _said_by(provisioner: str, event: Event) -> bool:
 
 
 def _unused(claim: PersistentVolumeClaim, storage_class: StorageClass) -> Text:
+    by_hand = storage_class.provisioner == NO_PROVISIONER
+    en, fr = ("chooses", "choisit") if by_hand else ("makes", "crée")
     return Text(
-        en=f"{claim} is Pending since no Pod uses it yet: {storage_class} makes a volume for the first one that does",
-        fr=f"{claim} est Pending car aucun Pod ne l'utilise encore : {storage_class} crée un volume pour le premier "
-        "qui le fait",
-    )
-
-
-def _unserved(claim: PersistentVolumeClaim) -> Text:
-    name = claim.storage_class
-    if name:
-        return Text(
-            en=f"{claim} is Pending: there is no storageclass/{name}, and no volume of that class for it",
-            fr=f"{claim} est Pending : il n'y a ni storageclass/{name}, ni volume de cette classe pour lui",
-        )
-    return Text(
-        en=f"{claim} is Pending: it has no class, and no volume without a class suits it",
-        fr=f"{claim} est Pending : il n'a pas de classe, et aucun volume sans classe ne lui convient",
+        en=f"{claim} is rightly Pending since no Pod uses it yet: {storage_class} {en} a volume for the first one "
+        "that does",
+        fr=f"{claim} est Pending, à raison, car aucun Pod ne l'utilise encore : {storage_class} {fr} un volume pour le "
+        "premier qui le fait",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from labgrade.facts.base import Fact
+from labgrade.facts.configuration import ConfigMap
 from labgrade.facts.nodes import Taint
 from labgrade.facts.pods import Pod
 from labgrade.facts.reading import Reading
@@ -34,17 +35,6 @@ OTHER_NETWORKS = frozenset(
     }
 )
 """Names of the DaemonSets that other Pod networks are known by."""
-
-
-class ConfigMap(Fact):
-    """A ConfigMap."""
-
-    kind = "ConfigMap"
-
-    @property
-    def data(self) -> dict[str, str]:
-        """What it holds; empty when there is none."""
-        return self.raw.get("data") or {}
 
 
 class CiliumNode(Fact):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from labgrade.facts.base import Fact, matches
 from labgrade.facts.cilium import Cilium
+from labgrade.facts.configuration import ConfigMap, Secret
 from labgrade.facts.events import Event
 from labgrade.facts.nodes import Node
 from labgrade.facts.pods import Pod
@@ -14,6 +15,9 @@ from labgrade.facts.reading import Reading
 from labgrade.facts.services import Service
 from labgrade.facts.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from labgrade.facts.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet
+
+GIVEN = "kube-root-ca.crt"
+"""The ConfigMap that every namespace has from the start."""
 
 
 class Cluster:
@@ -41,6 +45,14 @@ class Cluster:
     def claim(self, name: str) -> PersistentVolumeClaim:
         """The PersistentVolumeClaim of that name, there or not."""
         return PersistentVolumeClaim(self.reading, self.namespace, name)
+
+    def config_map(self, name: str) -> ConfigMap:
+        """The ConfigMap of that name, there or not."""
+        return ConfigMap(self.reading, self.namespace, name)
+
+    def secret(self, name: str) -> Secret:
+        """The Secret of that name, there or not."""
+        return Secret(self.reading, self.namespace, name)
 
     def volume(self, name: str) -> PersistentVolume:
         """The PersistentVolume of that name, there or not."""
@@ -86,6 +98,14 @@ class Cluster:
     def claims(self) -> list[PersistentVolumeClaim]:
         """The namespace's PersistentVolumeClaims."""
         return PersistentVolumeClaim.all(self.reading, self.namespace)
+
+    def config_maps(self) -> list[ConfigMap]:
+        """The namespace's ConfigMaps, less the certificate that every namespace is given."""
+        return [found for found in ConfigMap.all(self.reading, self.namespace) if found.name != GIVEN]
+
+    def secrets(self) -> list[Secret]:
+        """The namespace's Secrets."""
+        return Secret.all(self.reading, self.namespace)
 
     def volumes(self) -> list[PersistentVolume]:
         """The cluster's PersistentVolumes."""

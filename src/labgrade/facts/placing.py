@@ -27,7 +27,7 @@ def nodes_for(pod: Pod) -> list[Node]:
 
 def holds(node: Node, volumes: Sequence[PersistentVolume]) -> bool:
     """Whether all these volumes may be used on the node."""
-    return all(_chosen(node, (volume.spec.get("nodeAffinity") or {}).get("required")) for volume in volumes)
+    return all(chosen(node, (volume.spec.get("nodeAffinity") or {}).get("required")) for volume in volumes)
 
 
 def _takes(node: Node, pod: Pod) -> bool:
@@ -37,13 +37,13 @@ def _takes(node: Node, pod: Pod) -> bool:
     keeping = [taint for taint in node.spec.get("taints") or [] if taint["effect"] in KEEPS_OUT]
     return (
         not node.spec.get("unschedulable")
-        and all(any(_tolerates(each, taint) for each in tolerations) for taint in keeping)
+        and all(any(tolerates(each, taint) for each in tolerations) for taint in keeping)
         and (not wanted or matches(wanted, node.labels))
-        and _chosen(node, affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
+        and chosen(node, affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
     )
 
 
-def _chosen(node: Node, selector: Json | None) -> bool:
+def chosen(node: Node, selector: Json | None) -> bool:
     """Whether a NodeSelector picks the node: one of its terms must, each with all that it says."""
     if selector is None:
         return True
@@ -67,7 +67,8 @@ def _holds(expression: Json, node: Node) -> bool:
     return int(found) > int(limit) if expression["operator"] == "Gt" else int(found) < int(limit)
 
 
-def _tolerates(toleration: Json, taint: Json) -> bool:
+def tolerates(toleration: Json, taint: Json) -> bool:
+    """Whether a toleration covers a taint."""
     if toleration.get("effect") not in {None, "", taint["effect"]}:
         return False
     if toleration.get("operator") == "Exists":

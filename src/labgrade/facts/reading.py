@@ -34,6 +34,7 @@ class Resource:
 
 RESOURCES: Mapping[str, Resource] = {
     "CSIDriver": Resource("storage.k8s.io/v1", "csidrivers", namespaced=False),
+    "CSINode": Resource("storage.k8s.io/v1", "csinodes", namespaced=False),
     "CiliumEndpoint": Resource("cilium.io/v2", "ciliumendpoints", built_in=False),
     "CiliumNetworkPolicy": Resource("cilium.io/v2", "ciliumnetworkpolicies", built_in=False),
     "CiliumNode": Resource("cilium.io/v2", "ciliumnodes", namespaced=False, built_in=False),
@@ -51,9 +52,17 @@ RESOURCES: Mapping[str, Resource] = {
     "PersistentVolumeClaim": Resource("v1", "persistentvolumeclaims"),
     "Pod": Resource("v1", "pods"),
     "ReplicaSet": Resource("apps/v1", "replicasets"),
+    "Secret": Resource("v1", "secrets"),
     "Service": Resource("v1", "services"),
     "StatefulSet": Resource("apps/v1", "statefulsets"),
     "StorageClass": Resource("storage.k8s.io/v1", "storageclasses", namespaced=False),
+    "VolumeSnapshot": Resource("snapshot.storage.k8s.io/v1", "volumesnapshots", built_in=False),
+    "VolumeSnapshotClass": Resource(
+        "snapshot.storage.k8s.io/v1", "volumesnapshotclasses", namespaced=False, built_in=False
+    ),
+    "VolumeSnapshotContent": Resource(
+        "snapshot.storage.k8s.io/v1", "volumesnapshotcontents", namespaced=False, built_in=False
+    ),
 }
 
 UNFOLLOWED = frozenset({"Event"})

@@ -6,9 +6,11 @@ from decimal import Decimal
 
 from kubernetes.utils.quantity import parse_quantity  # pyright: ignore[reportUnknownVariableType] - it has no types
 
+from labgrade.facts import fitting
 from labgrade.facts.base import Fact
 from labgrade.facts.reading import Reading
 from labgrade.facts.workloads import Deployment
+from labgrade.model import Json
 
 DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 """Either of them makes a class the default one."""
@@ -50,9 +52,29 @@ class PersistentVolumeClaim(Fact):
         return self.spec.get("accessModes") or []
 
     @property
+    def size(self) -> str:
+        """The size that it asks for, as it is written; empty where it asks for none."""
+        return str(((self.spec.get("resources") or {}).get("requests") or {}).get("storage") or "")
+
+    @property
     def bytes(self) -> Decimal:
-        """The size that it asks for."""
-        return _bytes(((self.spec.get("resources") or {}).get("requests") or {}).get("storage"))
+        """The size, in bytes, that it asks for."""
+        return _bytes(self.size)
+
+    @property
+    def capacity(self) -> Decimal:
+        """The size, in bytes, that its volume has; 0 while it has none."""
+        return _bytes((self.status.get("capacity") or {}).get("storage"))
+
+    @property
+    def selector(self) -> Json:
+        """A LabelSelector for volumes made by hand; empty where any labels will do."""
+        return self.spec.get("selector") or {}
+
+    @property
+    def volume_mode(self) -> str:
+        """Filesystem or Block."""
+        return str(self.spec.get("volumeMode") or "Filesystem")
 
 
 class PersistentVolume(Fact):
@@ -97,20 +119,29 @@ class PersistentVolume(Fact):
         return str((self.spec.get("claimRef") or {}).get("uid", ""))
 
     @property
+    def size(self) -> str:
+        """Its size, as it is written; empty where none is."""
+        return str((self.spec.get("capacity") or {}).get("storage") or "")
+
+    @property
     def bytes(self) -> Decimal:
         """Its size."""
-        return _bytes((self.spec.get("capacity") or {}).get("storage"))
+        return _bytes(self.size)
+
+    @property
+    def volume_mode(self) -> str:
+        """Filesystem or Block."""
+        return str(self.spec.get("volumeMode") or "Filesystem")
+
+    @property
+    def node_terms(self) -> list[Json] | None:
+        """The node selector terms of which one must hold where it is used; None where it may be used on any node."""
+        required = (self.spec.get("nodeAffinity") or {}).get("required")
+        return (required.get("nodeSelectorTerms") or []) if required else None
 
     def suits(self, claim: PersistentVolumeClaim) -> bool:
-        """Whether it is free and the claim may have it, as far as class, size and access modes go."""
-        return (
-            self.phase == "Available"
-            and self.claim in {None, (claim.namespace, claim.name)}
-            and claim.volume in {"", self.name}
-            and self.storage_class == (claim.storage_class or "")
-            and set(claim.access_modes) <= set(self.access_modes)
-            and self.bytes >= claim.bytes
-        )
+        """Whether it is free and the claim may have it; on which nodes it may be used is another question."""
+        return not fitting.hindrances(self, claim)
 
 
 class StorageClass(Fact):

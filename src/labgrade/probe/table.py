@@ -13,7 +13,7 @@ Cell = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Every row asked for every column, at the same time."""
+    """Rows asked for columns, at the same time; what was not asked for stays blank."""
 
     answers: Mapping[Cell, Answer]
 
@@ -64,8 +64,12 @@ class Table:
     def _grid(self, title: str, word: Callable[[Cell], str]) -> list[str]:
         rows, columns = self.rows, self.columns
         form = _short if len(columns) > WORDY else str
+
+        def shown(cell: Cell) -> str:
+            return form(word(cell)) if cell in self.answers else ""
+
         heads = [str(number) for number, _ in enumerate(columns, 1)]
-        lines = [[title, *heads], *([row, *(form(word((row, column))) for column in columns)] for row in rows)]
+        lines = [[title, *heads], *([row, *(shown((row, column)) for column in columns)] for row in rows)]
         widths = [max(len(line[n]) for line in lines) for n in range(len(heads) + 1)]
         return ["  ".join(each.ljust(w) for each, w in zip(line, widths, strict=True)).rstrip() for line in lines]
 

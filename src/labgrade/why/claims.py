@@ -19,10 +19,10 @@ VOLUME = re.compile(r'for volume "(?P<name>[^"]*)"')
 
 
 def why_unbound(claim: PersistentVolumeClaim) -> Text | None:
-    """Why a claim has no volume; None when it has one, or what speaks against it cannot be read."""
+    """Why a claim has no volume; None where it has one, rightly has none yet, or what is against it cannot be read."""
     with suppress(HarnessError):
         found = unbound(Cluster(claim.reading, claim.namespace or ""), claim)
-        return found.why if found else None
+        return found.why if found and not found.rightly else None
     return None
 
 

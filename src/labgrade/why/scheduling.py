@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from kubernetes.utils.quantity import parse_quantity
 
-from labgrade.facts import Node, PersistentVolumeClaim, Pod, matches, pairs
+from labgrade.errors import HarnessError
+from labgrade.facts import Node, PersistentVolume, PersistentVolumeClaim, Pod, matches, pairs
+from labgrade.facts.reach import why_unreachable
 from labgrade.text import Text
 from labgrade.why.claims import why_unbound
 from labgrade.why.said import brief, if_readable
 
 COUNTED = re.compile(r"\d+ (?P<words>[^,.]+)")
 MISSING_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[^"]*)" not found')
+LEAVING_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[^"]*)" is being deleted')
+FAR_VOLUME = ("volume node affinity conflict", "PersistentVolume's node affinity")
+"""What older and newer schedulers say of nodes where a volume may not be used."""
+
+FAR = Text(
+    en="its volume lies on a node that cannot take it",
+    fr="son volume se trouve sur un nœud qui ne peut pas l'accueillir",
+)
+
 TAINT = "untolerated taint"
 SELECTOR = "node affinity/selector"
 
@@ -45,13 +57,7 @@ OTHERS: tuple[tuple[str, Text], ...] = (
             fr="le hostPort qu'il demande est pris sur chaque nœud",
         ),
     ),
-    (
-        "volume node affinity",
-        Text(
-            en="its volume lies on a node that cannot take it",
-            fr="son volume se trouve sur un nœud qui ne peut pas l'accueillir",
-        ),
-    ),
+    *((sign, FAR) for sign in FAR_VOLUME),
     ("Too many pods", Text(en="the nodes are full of Pods", fr="les nœuds sont pleins de Pods")),
     (
         "were unschedulable",
@@ -71,10 +77,30 @@ def _by_claim(pod: Pod, message: str) -> Text | None:
     if found := MISSING_CLAIM.search(message):
         name = PersistentVolumeClaim(pod.reading, pod.namespace, found["name"])
         return Text(en=f"it uses {name}, which does not exist", fr=f"il utilise {name}, qui n'existe pas")
-    if "unbound" not in message:
+    if found := LEAVING_CLAIM.search(message):
+        name = PersistentVolumeClaim(pod.reading, pod.namespace, found["name"])
+        return Text(
+            en=f"it uses {name}, which is being deleted", fr=f"il utilise {name}, qui est en cours de suppression"
+        )
+    if any(sign in message for sign in FAR_VOLUME):
+        return _by_volume(pod)
+    if "unbound" not in message and "volumes to bind" not in message:
         return None
-    claims = [PersistentVolumeClaim(pod.reading, pod.namespace, name) for name in pod.claims.values()]
-    return next((cause for claim in claims if not claim.bound and (cause := why_unbound(claim))), None)
+    return next((cause for claim in _claims(pod) if not claim.bound and (cause := why_unbound(claim))), None)
+
+
+def _by_volume(pod: Pod) -> Text | None:
+    """Which of its volumes lies where it cannot go, and why it cannot."""
+    nodes = if_readable(lambda: Node.all(pod.reading, None))
+    volumes = [PersistentVolume(pod.reading, None, claim.volume) for claim in _claims(pod) if claim.bound]
+    with suppress(HarnessError):
+        found = (why_unreachable(volume, pod, nodes) for volume in volumes if nodes and volume.exists)
+        return next(filter(None, found), None)
+    return None
+
+
+def _claims(pod: Pod) -> list[PersistentVolumeClaim]:
+    return [PersistentVolumeClaim(pod.reading, pod.namespace, name) for name in pod.claims.values()]
 
 
 def _by_node(pod: Pod, message: str) -> Text:
