@@ -86,7 +86,8 @@ def assert_only_from_secret(
 def in_clear(cluster: Cluster, values: Iterable[bytes]) -> list[str]:
     """Where any of these values, or what base64 makes of it, stands outside of Secrets: in words, without the value.
 
-    Looked at are ConfigMaps, and what Pods are made from: variables, commands, arguments, labels and annotations.
+    Looked at are ConfigMaps, and what Pods are made from: variables, commands (of probes and hooks too), arguments,
+    labels and annotations.
     """
     # Empty values stand everywhere.
     needles = [word for value in values if value for word in _spellings(value)]
@@ -105,17 +106,25 @@ def in_clear(cluster: Cluster, values: Iterable[bytes]) -> list[str]:
     ]
 
 
+def commands(container: Json) -> Iterator[tuple[str, str]]:
+    """The words of all that a container is told to run, each behind the field that has it; probes and hooks as well."""
+    hooks = container.get("lifecycle") or {}
+    told = {field: container.get(field) for field in ("command", "args")}
+    for name, action in (
+        *((probe, container.get(probe)) for probe in ("startupProbe", "readinessProbe", "livenessProbe")),
+        *((f"lifecycle.{hook}", hooks.get(hook)) for hook in ("postStart", "preStop")),
+    ):
+        told[name] = ((action or {}).get("exec") or {}).get("command")
+    return ((field, str(word)) for field, words in told.items() for word in words or [])
+
+
 def _words_of(owner: Pod | Workload) -> Iterator[tuple[str, str]]:
     """Places and the text that stands there."""
     spec = spec_of(owner)
     for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
         where = f"{owner}, container {container['name']}"
         yield from ((f"{where}, env {each['name']}", str(each.get("value", ""))) for each in container.get("env") or [])
-        for field in ("command", "args"):
-            yield from ((f"{where}, {field}", str(word)) for word in container.get(field) or [])
-        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            words = ((container.get(probe) or {}).get("exec") or {}).get("command") or []
-            yield from ((f"{where}, {probe}", str(word)) for word in words)
+        yield from ((f"{where}, {field}", word) for field, word in commands(container))
     template: Json = owner.metadata if isinstance(owner, Pod) else owner.template.get("metadata") or {}
     for field in ("labels", "annotations"):
         for name, value in (template.get(field) or {}).items():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from checks.wording import listed, states, troubles
 from labgrade.errors import Unmet
 from labgrade.facts import Cluster, Deployment, Pod, Service, StatefulSet
+from labgrade.model import Json
 from labgrade.text import Text
 
 App = Deployment | StatefulSet
@@ -64,8 +65,10 @@ def controller(cluster: Cluster, node_port: int) -> Pod:
             fr=f"aucun Pod prêt derrière le port {node_port} des nœuds ; Services avec ce nodePort : {names.fr}",
         ),
         wanted=Text(
-            en=f"an Ingress controller whose Service has the nodePort {node_port}",
-            fr=f"un contrôleur d'Ingress dont le Service a le nodePort {node_port}",
+            en="an Ingress controller that runs in Pods with addresses of their own, and before them a Service with "
+            f"the nodePort {node_port} (behind Cilium's own Ingress there is no Pod: every node answers by itself)",
+            fr="un contrôleur d'Ingress qui tourne dans des Pods ayant leurs propres adresses, et devant eux un "
+            f"Service avec le nodePort {node_port} (derrière l'Ingress de Cilium, aucun Pod : le nœud répond lui-même)",
         ),
         try_="kubectl get services -A",
     )
@@ -109,7 +112,8 @@ def service_of(cluster: Cluster, pod: Pod) -> Service:
     """A Service that leads to a ready Pod; Unmet where none does."""
     __tracebackhide__ = True
     for service in cluster.services():
-        if service.ports and any(each.ready and each.ip == pod.ip for each in service.endpoints):
+        # A headless one leads to its Pods without naming a port.
+        if (service.ports or service.headless) and any(each.ready and each.ip == pod.ip for each in service.endpoints):
             return service
     found = listed(cluster.services())
     raise Unmet(
@@ -122,6 +126,19 @@ def service_of(cluster: Cluster, pod: Pod) -> Service:
     )
 
 
+def way_in(service: Service, pod: Pod, port: int) -> tuple[str, int]:
+    """Address and port by which a Service is asked for a port of a Pod behind it: the Pod's own where it is headless.
+
+    Else that of its ports which leads there, or bears that number; the first where none does.
+    """
+    if service.headless:
+        return pod.ip, port
+    entries = [entry for entry in service.ports if entry.get("protocol", "TCP") == "TCP"] or service.ports
+    leading = [entry for entry in entries if _target(entry, pod) == port]
+    numbered = [entry for entry in entries if int(entry["port"]) == port]
+    return service.cluster_ip, int((leading or numbered or entries)[0]["port"])
+
+
 def short(image: str) -> str:
     """An image's name, less host, organisation and tag."""
     return image.rpartition("/")[2].partition(":")[0]
@@ -130,6 +147,14 @@ def short(image: str) -> str:
 def tagged(image: str) -> str:
     """The same with its tag."""
     return image.rpartition("/")[2]
+
+
+def _target(entry: Json, pod: Pod) -> int | None:
+    """The port of a Pod that a Service's port leads to; None for a name that no container of it gives to one."""
+    target = entry.get("targetPort") or entry["port"]
+    declared = [each for container in pod.containers.values() for each in container.get("ports") or []]
+    named = {each.get("name"): int(each["containerPort"]) for each in declared}
+    return named.get(target) if isinstance(target, str) else int(target)
 
 
 def _opens(service: Service, node_port: int) -> bool:

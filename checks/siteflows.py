@@ -29,28 +29,35 @@ from labgrade.text import Text
 def assert_site_flows(cluster: Cluster, probe: Prober, *, node_port: int) -> None:
     """WordPress reaches its database and finds it by name, the Ingress controller reaches WordPress; nothing else does.
 
-    Strangers in the namespace and outside of it reach neither, and none of the namespace's Pods gets out of it.
+    Neither is reached by strangers in the namespace and outside of it, nor by Pods elsewhere that look like WordPress;
+    WordPress by none that look like the controller, either. Of the ways out of the namespace, one is tried: to a Pod
+    of ours, on a port that nobody asked for, and as WordPress and as the database also on the database's own.
     """
     __tracebackhide__ = True
     site, base, door = web_pod(cluster), database_pod(cluster), controller(cluster, node_port)
     # Named before any of them is waited for: all start at once.
     as_site, as_base, as_door = probe.as_pod(site), probe.as_pod(base), probe.as_pod(door)
-    bare, lookalike = probe.within(cluster.namespace), probe.bearing(site.labels)
+    bare = probe.within(cluster.namespace)
+    lookalike, false_door = probe.bearing(site.labels), probe.bearing(door.labels)
     sql, web = server(probe, base, SQL), server(probe, site, HTTP)
     probe.in_force()
-    abroad = Server(f"labgrade:{PORT}", lookalike.ip, PORT, lookalike)
+    abroad, other_sql = (Server(f"labgrade:{port}", lookalike.ip, port, lookalike) for port in (PORT, SQL))
     me, them, gate = f"{site}", f"{base}", f"{door} ({door.namespace})"
     stranger = f"unlabelled@{cluster.namespace}"
     closed = [
         (me, as_site, abroad),
+        (me, as_site, other_sql),  # a policy that names the port and nobody behind it
         (them, as_base, web),
         (them, as_base, abroad),
+        (them, as_base, other_sql),
         (stranger, bare, sql),
         (stranger, bare, web),
         (stranger, bare, abroad),
         ("unlabelled@elsewhere", probe, sql),
         ("unlabelled@elsewhere", probe, web),
         ("like WordPress@elsewhere", lookalike, sql),
+        ("like WordPress@elsewhere", lookalike, web),
+        ("like the controller@elsewhere", false_door, web),  # labels without their namespace
         (gate, as_door, sql),
     ]
     assert_flows(

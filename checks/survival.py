@@ -131,7 +131,7 @@ def _short_lived(written: Written, drill: Drill) -> Text:
             en=f"{written.directory} of {pod} is a volume of type {kind}, which ends with its Pod",
             fr=f"{written.directory} de {pod} est un volume de type {kind}, qui disparaît avec son Pod",
         )
-    going = [claim for claim in _claims(pod) if claim.terminating]
+    going = [claim for each in pods_of(written.sentinel.subject) for claim in _claims(each) if claim.terminating]
     if going and not drill.same_pod:
         return Text(
             en=f"{going[0]} is being deleted, and goes when no Pod uses it any more",

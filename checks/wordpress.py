@@ -18,6 +18,7 @@ from checks.site import (
     service_of,
     short,
     tagged,
+    way_in,
     web_pod,
 )
 from checks.wording import NOTHING, because, listed, states
@@ -77,15 +78,16 @@ def assert_apps(cluster: Cluster, asked: Mapping[str, Asked]) -> None:
 def assert_answers(cluster: Cluster, probe: Prober, *, host: str, node_port: int) -> None:
     """The site answers through its Service, and by its host name through whatever listens on that port of the nodes.
 
-    The Service is asked as that controller's own Pod: others may be kept out. Each way earns its half.
+    The Service is asked as that controller's own Pod: others may be kept out; where it is headless, the Pod behind it.
+    Each way earns its half.
     """
     __tracebackhide__ = True
     site, door = web_pod(cluster), controller(cluster, node_port)
     service = service_of(cluster, site)
     node = next((node for node in cluster.nodes() if node.control_plane and node.ready), None)
     inside = probe.as_pod(door)
-    port = int(service.ports[0]["port"])
-    through = inside.ask([http(service.cluster_ip, port, headers={"Host": host})])[0]
+    address, port = way_in(service, site, HTTP)
+    through = inside.ask([http(address, port, headers={"Host": host})])[0]
     entered = probe.http(node.ip if node else "", node_port, headers={"Host": host})
     wrong = [
         (way, answer)
@@ -123,7 +125,8 @@ def _not_as_asked(app: App, wanted: Asked) -> Text:
     name, image = next((name, image) for name, image in app.images.items() if short(image) in images)
     if image != image_name(wanted.image):
         return Text(en=f"{app} runs {tagged(image)}", fr=f"{app} exécute {tagged(image)}")
-    owner = app.pods[0] if app.pods else app
+    # A Pod of an older revision may have no container of that name.
+    owner = next((pod for pod in app.pods if name in pod.containers), app)
     containers = (app.template.get("spec") or {}).get("containers") or []
     container = owner.containers[name] if isinstance(owner, Pod) else next(c for c in containers if c["name"] == name)
     found = place(owner, container, wanted.directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from labgrade.cluster.disturb import Disturb
@@ -189,6 +190,10 @@ class Hands:
             undo()
         self.then(self.world)
         return []
+
+    def now(self) -> datetime:
+        """By this machine's clock."""
+        return datetime.now(UTC)
 
     def eventually(self, judge: Callable[[], T], **_: float) -> T:
         """Judges once: this world does not change by itself."""

@@ -116,6 +116,18 @@ def test_a_password_that_only_the_secret_has_is_met() -> None:
             {"livenessProbe": {"exec": {"command": ["ping", f"-p{PASSWORD}"]}}},
             "container web, livenessProbe$",
         ),
+        (
+            [FROM_SECRET],
+            [],
+            {"lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", f"login {PASSWORD}"]}}}},
+            r"container web, lifecycle\.postStart$",
+        ),
+        (
+            [FROM_SECRET],
+            [],
+            {"lifecycle": {"preStop": {"exec": {"command": ["logout", PASSWORD]}}, "postStart": {"sleep": {}}}},
+            r"container web, lifecycle\.preStop$",
+        ),
         ([], [], {}, "TILL_PASSWORD in pod/bistro-1-a is not set"),
         (
             [{"name": "TILL_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "till", "key": "username"}}}],
@@ -124,7 +136,18 @@ def test_a_password_that_only_the_secret_has_is_met() -> None:
             "is secret/till, key username",
         ),
     ],
-    ids=["literal", "in a map", "in base64", "in args", "in a command", "in a probe", "not set", "another key"],
+    ids=[
+        "literal",
+        "in a map",
+        "in base64",
+        "in args",
+        "in a command",
+        "in a probe",
+        "after the start",
+        "before the stop",
+        "not set",
+        "another key",
+    ],
 )
 def test_a_password_that_stands_elsewhere_is_unmet(
     env: list[Json], objects: list[Json], container: Json, saw: str

@@ -21,7 +21,7 @@ from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Cluster
 from labgrade.model import Json
 from labgrade.probe import Answer, Prober, Question, Verdict
-from tests.checks.states import World, answer, pod, service, traffic
+from tests.checks.states import World, answer, endpoints, pod, service, traffic
 
 SEGMENT = Segment({"app": "frontend"}, {"app": "backend"}, port=8080, other_port=9090, service="backend")
 SHOP = [
@@ -157,6 +157,38 @@ def test_a_name_that_the_source_does_not_find_is_unmet() -> None:
     """Although others do."""
     with pytest.raises(Unmet, match="pod/frontend-1 does not find service/backend by its name: unresolved"):
         resolves(asked_of(less={("pod/frontend-1", NAME)}))
+
+
+HEADLESS = [*SHOP[:2], service("backend", selector={"app": "backend"}, ip="None"), endpoints("backend", "10.0.0.2")]
+
+
+def headless(
+    source: tuple[str, ...], control: tuple[str, ...] = ("10.0.0.2",), *, world: list[Json] = HEADLESS
+) -> None:
+    """Judges the name of a headless Service, by the addresses that it stands for to the source and to a Pod of ours."""
+
+    def told(name: str, _: Question) -> Answer:
+        found = control if name == "own" else source
+        return answer(NAME, "connected" if found else "unresolved", *found)
+
+    assert_resolves(World(*world).cluster, traffic(told), SEGMENT)
+
+
+def test_a_headless_service_stands_for_its_pods() -> None:
+    """Some of those that are ready: there is no other address."""
+    headless(("10.0.0.2",))
+    headless(("10.0.0.9", "10.0.0.2"))
+    with pytest.raises(Unmet, match="does not find service/backend by its name: unresolved") as caught:
+        headless(())
+    assert "in another namespace: 10.0.0.2" in str(caught.value.wanted)
+    with pytest.raises(HarnessError, match="does not tell the address of service/backend"):
+        headless((), ("10.0.0.9",))
+
+
+def test_a_headless_service_in_front_of_nobody_is_the_students() -> None:
+    """The DNS has nothing to tell, to anybody."""
+    with pytest.raises(Unmet, match="does not find service/backend by its name"):
+        headless((), (), world=HEADLESS[:3])
 
 
 def test_a_name_that_nobody_finds_is_our_error() -> None:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from checks.site import controller, database, service_of, web, web_pod
+from checks.site import SQL as SQL_PORT
+from checks.site import controller, database, service_of, way_in, web, web_pod
 from checks.siteflows import assert_site_flows, assert_site_watched
 from checks.wordpress import Asked, assert_answers, assert_apps
 from labgrade.errors import Unmet
 from labgrade.model import Json
 from labgrade.probe import Answer, Question
 from labgrade.probe.flows import Flow
+from labgrade.probe.pod import PORTS
 from tests.checks.states import NAMESPACE, World, answer, made, pod, service, traffic
 from tests.checks.test_hubble import RELAY, Told, deployment, flow, pods_of
 from tests.checks.test_hubble import service as relay_service
@@ -66,7 +68,7 @@ SERVICES = [
     endpoint("site", "site-1-a", "10.0.0.2"),
     ENTRY,
     endpoint("door", "door-1", "10.0.0.4", **DOOR),
-    pod("door-1", ip="10.0.0.4", metadata=DOOR),
+    pod("door-1", ip="10.0.0.4", labels={"app": "door"}, metadata=DOOR),
 ]
 NODE = made(
     "Node",
@@ -125,6 +127,17 @@ def test_one_that_is_otherwise_costs_its_half(others: list[Json], words: str) ->
     assert caught.value.credit == 0.5
 
 
+def test_a_pod_of_an_older_revision_is_no_measure() -> None:
+    """It has no container of that name: one that has is judged, or else the template."""
+    old = {"containers": [{"name": "sql", "image": "mariadb:12.0.2"}], "volumes": []}
+    first = pod("db-0-a", ready=False, spec=old, owner=("ReplicaSet", "db-1"))
+    for others in ([first], [first, pod("db-1-a", ip="10.0.0.3", spec=old, owner=("ReplicaSet", "db-1"))]):
+        assert_apps(world(*others).cluster, ASKED)
+    lost = [*app("db", "mariadb:12.0.2", "/var/lib/mysql", emptyDir={}), first]
+    with pytest.raises(Unmet, match=r"deployment/db: .* is the volume data \(emptyDir\)$"):
+        assert_apps(world(*lost).cluster, ASKED)
+
+
 def test_without_either_nothing_is_earned() -> None:
     """And both are named."""
     names = ("db", "db-1", "db-1-a", "site", "site-1", "site-1-a")
@@ -142,6 +155,35 @@ def test_the_door_is_whoever_has_the_port() -> None:
         controller(world().cluster, 30081)
 
 
+def test_a_door_without_pods_is_told_what_is_wanted() -> None:
+    """Cilium's own Ingress has an endpoint that is no Pod's."""
+    with pytest.raises(Unmet, match="no ready Pod is behind port 30080") as caught:
+        controller(world(endpoint("door", "", "192.192.192.192", **DOOR)).cluster, 30080)
+    assert "in Pods with addresses of their own" in str(caught.value.wanted)
+    assert "behind Cilium's own Ingress there is no Pod" in str(caught.value.wanted)
+
+
+@pytest.mark.parametrize(
+    ("ports", "asked"),
+    [
+        ([{"port": 443}, {"port": 80}], 80),
+        ([{"port": 9113, "targetPort": 9113}, {"port": 8000, "targetPort": 80}], 8000),
+        ([{"port": 9113, "targetPort": "metrics"}, {"port": 8000, "targetPort": "http"}], 8000),
+        ([{"port": 80, "targetPort": 8080}, {"port": 8000, "targetPort": 80}], 8000),
+        ([{"port": 443, "targetPort": 443}, {"port": 80, "targetPort": "absent"}], 80),
+        ([{"port": 80, "protocol": "UDP"}, {"port": 8000, "targetPort": 80, "protocol": "TCP"}], 8000),
+        ([{"port": 8443}, {"port": 8444}], 8443),
+    ],
+)
+def test_a_service_is_asked_on_the_port_that_leads_there(ports: list[Json], asked: int) -> None:
+    """By number or by name; else on the one with that number, else on the first."""
+    named = [{"name": "metrics", "containerPort": 9113}, {"name": "http", "containerPort": 80}]
+    several = made("Service", "site", spec={"clusterIP": "10.96.0.2", "ports": ports})
+    spec = {"containers": [{"name": "sidecar"}, {"name": "main", "ports": named}]}
+    found = world(several, pod("site-1-a", ip="10.0.0.2", spec=spec)).cluster
+    assert way_in(found.service("site"), found.pod("site-1-a"), 80) == ("10.96.0.2", asked)
+
+
 def test_a_pod_without_a_service_is_told() -> None:
     """With the Services that there are."""
     found = world(without=("site-x",)).cluster
@@ -149,7 +191,15 @@ def test_a_pod_without_a_service_is_told() -> None:
         service_of(found, web_pod(found))
 
 
+def test_a_headless_service_needs_no_port() -> None:
+    """Its name leads to the Pods as they are."""
+    headless = made("Service", "site", spec={"clusterIP": "None"})
+    found = world(headless).cluster
+    assert f"{service_of(found, web_pod(found))}" == "service/site"
+
+
 INSIDE, OUTSIDE = "http://10.96.0.2:80/", "http://172.17.0.2:30080/"
+STRAIGHT = "http://10.0.0.2:80/"
 NAME = f"dns A db.{NAMESPACE}.svc.cluster.local."
 FRESH = replace(answer(INSIDE, "http"), status=302, headers={"location": "http://wordpress.local/wp-admin/install.php"})
 
@@ -159,19 +209,24 @@ def status(number: int) -> Answer:
     return replace(FRESH, status=number, headers={}, body="<h1>Welcome to nginx!</h1>")
 
 
-def asked(answers: Mapping[str, Answer], *, name: str = "connected", sql: Any = "connected") -> None:
-    """Judges the answers to a browser; `name` and `sql`: what becomes of WordPress's own way to its database."""
+def asked(
+    answers: Mapping[str, Answer], *others: Json, name: str = "connected", sql: Any = "connected", way: str = INSIDE
+) -> None:
+    """Judges the answers to a browser; `name` and `sql`: what becomes of WordPress's own way to its database.
+
+    `way`: what the controller's Pod is asked to try, in a world with these `others`.
+    """
 
     def told(source: str, question: Question) -> Answer:
         if question.words == NAME:
             return answer(NAME, name, *(["10.96.0.3"] if name == "connected" else []))  # type: ignore[arg-type]
         if question.words == "tcp 10.0.0.3:3306":
             return answer(question.words, sql)
-        assert (source == "pod/door-1") == (question.words == INSIDE)
+        assert (source == "pod/door-1") == (question.words == way)
         assert question.data["headers"]["Host"] == "wordpress.local"
         return answers.get(question.words, FRESH)
 
-    assert_answers(world().cluster, traffic(told), host="wordpress.local", node_port=30080)
+    assert_answers(world(*others).cluster, traffic(told), host="wordpress.local", node_port=30080)
 
 
 def test_a_site_that_answers_is_met() -> None:
@@ -179,6 +234,14 @@ def test_a_site_that_answers_is_met() -> None:
     asked({})
     page = replace(FRESH, status=200, headers={}, body='<link href="/wp-content/themes/x.css">')
     asked({INSIDE: page, OUTSIDE: replace(FRESH, status=301, headers={"x-redirect-by": "WordPress"})})
+
+
+def test_behind_a_headless_service_the_pod_itself_is_asked() -> None:
+    """There is no other address, and nobody translates ports."""
+    headless = service("site", selector={"app": "site"}, ip="None", port=8000)
+    asked({}, headless, way=STRAIGHT)
+    with pytest.raises(Unmet, match=r"service/site does not answer .*: http 404$"):
+        asked({STRAIGHT: status(404)}, headless, way=STRAIGHT)
 
 
 @pytest.mark.parametrize(
@@ -214,27 +277,31 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SQL, HTTP, ABROAD = "tcp 10.0.0.3:3306", "tcp 10.0.0.2:80", "tcp ip-of-app=site:8080"
+OTHER_SQL = "tcp ip-of-app=site:3306"
 OPEN = {
     ("pod/site-1-a", SQL),
     ("pod/door-1", HTTP),
     ("pod/db-1-a", SQL),
     ("pod/site-1-a", HTTP),
     ("app=site", ABROAD),
+    ("app=site", OTHER_SQL),
 }
 """Who is answered where all is as it should be, the servers' own Pods included."""
 
 
-def flowing(*more: tuple[str, str], less: tuple[str, str] | None = None) -> None:
-    """Judges the flows: `more` are open, too, and `less` is not."""
+def flowing(*more: tuple[str, str], less: tuple[str, str] | None = None, headless: bool = False) -> None:
+    """Judges the flows: `more` are open, too, and `less` is not. `headless`: so is the Service of the database."""
+    others = [service("db", selector={"app": "db"}, ip="None", port=3306)] if headless else []
+    address = "10.0.0.3" if headless else "10.96.0.3"
 
     def told(source: str, question: Question) -> Answer:
         if question.words == NAME:
             known = (source, NAME) != less
-            return answer(NAME, "connected" if known else "unresolved", *(["10.96.0.3"] if known else []))
+            return answer(NAME, "connected" if known else "unresolved", *([address] if known else []))
         found = (source, question.words) in OPEN.union(more) and (source, question.words) != less
         return answer(question.words, "connected" if found else "dropped")
 
-    assert_site_flows(world().cluster, traffic(told), node_port=30080)
+    assert_site_flows(world(*others).cluster, traffic(told), node_port=30080)
 
 
 def test_exactly_the_flows_that_are_needed_are_met() -> None:
@@ -252,6 +319,10 @@ def test_exactly_the_flows_that_are_needed_are_met() -> None:
         (("in lab", ABROAD), "unlabelled@lab reaches labgrade:8080$"),
         (("app=site", SQL), "like WordPress@elsewhere reaches pod/db-1-a:3306$"),
         (("pod/site-1-a", ABROAD), "pod/site-1-a reaches labgrade:8080$"),
+        (("app=site", HTTP), "like WordPress@elsewhere reaches pod/site-1-a:80$"),
+        (("app=door", HTTP), "like the controller@elsewhere reaches pod/site-1-a:80$"),
+        (("pod/site-1-a", OTHER_SQL), "pod/site-1-a reaches labgrade:3306$"),
+        (("pod/db-1-a", OTHER_SQL), "pod/db-1-a reaches labgrade:3306$"),
         (("pod/db-1-a", ABROAD), "pod/db-1-a reaches labgrade:8080$"),
         (("pod/db-1-a", HTTP), "pod/db-1-a reaches pod/site-1-a:80$"),
         (("pod/door-1", SQL), r"pod/door-1 \(traefik\) reaches pod/db-1-a:3306$"),
@@ -261,6 +332,16 @@ def test_everybody_else_who_gets_through_is_named(more: tuple[str, str], words: 
     """Each of them alone."""
     with pytest.raises(Unmet, match=words):
         flowing(more)
+
+
+def test_a_pod_of_ours_listens_where_the_database_does() -> None:
+    """Else silence there would show nothing."""
+    assert SQL_PORT in PORTS
+
+
+def test_a_database_behind_a_headless_service_is_found_by_its_pods_address() -> None:
+    """The flows are those of any other."""
+    flowing(headless=True)
 
 
 @pytest.mark.parametrize(

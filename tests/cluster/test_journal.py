@@ -11,7 +11,7 @@ from testinfra.host import Host
 
 from labgrade.cluster.api import Api
 from labgrade.cluster.disturb import Disturb
-from labgrade.cluster.journal import Journal
+from labgrade.cluster.journal import Journal, of_all
 from labgrade.cluster.watching import Watching
 from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Cluster, Node, Snapshot, StatefulSet
@@ -27,6 +27,7 @@ NAME, SPACE = "labgrade-journal-lab", "kube-system"
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between tries are not what these tests are about."""
     monkeypatch.setattr("labgrade.patience.TRANSPORT_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("labgrade.cluster.disturb.SUCCESSOR_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -329,6 +330,58 @@ def test_a_file_of_a_workload_at_zero_is_given_up(server: ApiServer, hands: Dist
     hands.exec(Cluster(Snapshot(api), "lab").pod("web-old"), "nginx", ["touch", "/x"], undo=["rm", "-f", "/x"])
     server.remove("Pod", "web-old", "lab")
     assert hands.restore() == []
+
+
+def test_a_file_is_removed_in_a_pod_of_the_next_revision(
+    server: ApiServer, hands: Disturb, api: Api, journal: Journal
+) -> None:
+    """The student has mended the template since: another ReplicaSet of the same Deployment."""
+
+    def put(revision: str, replicas: int) -> None:
+        of_app: Json = {"kind": "Deployment", "name": "app", "uid": "app", "controller": True}
+        of_revision: Json = {"kind": "ReplicaSet", "name": revision, "uid": revision, "controller": True}
+        server.put(
+            "ReplicaSet",
+            revision,
+            "lab",
+            metadata={"uid": revision, "ownerReferences": [of_app]},
+            spec={"replicas": replicas},
+        )
+        if replicas:
+            server.put(
+                "Pod",
+                f"{revision}-pod",
+                "lab",
+                metadata={"ownerReferences": [of_revision]},
+                spec={"containers": [{"name": "nginx"}]},
+            )
+
+    server.put("Deployment", "app", "lab", metadata={"uid": "app"}, spec={"replicas": 1})
+    put("old", 1)
+    ran: list[tuple[str, str]] = []
+    server.exec = lambda pod, command: (ran.append((pod, command[0])), (0, "", ""))[1]
+    hands.exec(Cluster(Snapshot(api), "lab").pod("old-pod"), "nginx", ["touch", "/x"], undo=["rm", "-f", "/x"])
+    server.remove("Pod", "old-pod", "lab")
+    put("old", 0)
+    put("new", 1)
+    assert journal.restore() == []
+    assert ran == [("old-pod", "touch"), ("new-pod", "rm")]
+
+
+def test_journals_of_other_labs_are_found(server: ApiServer, hands: Disturb, api: Api, web: StatefulSet) -> None:
+    """A node that a killed run left cordoned concerns everybody."""
+    hands.scale(web, 1)
+    (found,) = of_all(api, "run2")
+    assert found.restore() == []
+    assert replicas(server) == 3
+
+
+def test_a_node_that_is_cordoned_stays_so(server: ApiServer, hands: Disturb, api: Api) -> None:
+    """It was the student's doing."""
+    server.put("Node", "one", spec={"unschedulable": True})
+    hands.cordon(Node(Snapshot(api), None, "one"))
+    assert hands.restore() == []
+    assert (server.find("Node", "one") or {})["spec"] == {"unschedulable": True}
 
 
 def test_a_node_is_cordoned_and_uncordoned(server: ApiServer, hands: Disturb, api: Api) -> None:

@@ -10,7 +10,7 @@ import yaml
 from labgrade import engine
 from labgrade.cli import main
 from labgrade.engine import Engine
-from tests.support.course import write_course
+from tests.support.course import check, write_course, write_lab
 from tests.support.tools import Tools
 
 HEAD = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n"
@@ -59,6 +59,23 @@ def test_a_cluster_from_a_configuration(tools: Tools, words: str, options: list[
     assert f"--name {name} " in create
     assert "--kubeconfig" not in create
     assert (tools.folder / f"state/labgrade/clusters/{name}.kubeconfig").is_file()
+
+
+def test_the_images_are_those_of_the_labs_that_are_done_there(tools: Tools) -> None:
+    """Not what a lab needs that has a cluster of its own."""
+    course = write_course(tools.folder / "course")
+    for name, more in {"usual": "", "special": "cluster: mine\n"}.items():
+        image = f"images: [docker.io/library/{name}:1.0@sha256:{'0' * 64}]\n"
+        lab = write_lab(course, name, check("ready", 20), "def test_ready(): pass\n")
+        head = (lab / "lab.yaml").read_text()
+        (lab / "lab.yaml").write_text(image + more + head)
+        if more:
+            (lab / "starter").mkdir()
+            (lab / "starter" / "kind.yaml").write_text(HEAD + "name: mine\n")
+    assert up(tools) == 0
+    assert up(tools, "--config", config(tools, "name: mine\n")) == 0
+    pulled = [name for line in tools.told for name in ("usual", "special") if "pull" in line and name in line]
+    assert pulled == ["usual", "special"]
 
 
 def test_a_configuration_without_a_name_is_never_the_practice_cluster(

@@ -89,9 +89,9 @@ def test_it_asks_for_little_and_is_known_as_ours(probe: ProbePod, server: ApiSer
 
 
 def test_it_listens_so_that_it_can_be_asked(probe: ProbePod, server: ApiServer) -> None:
-    """On two ports, over TCP and UDP."""
+    """On some ports, over TCP and UDP."""
     probe.started()
-    ports = [str(PORT), f"{PORT}/udp", str(OTHER_PORT), f"{OTHER_PORT}/udp"]
+    ports = [f"{port}{kind}" for port in (PORT, OTHER_PORT, module.SQL_PORT) for kind in ("", "/udp")]
     assert body_of(server)["spec"]["containers"][0]["command"] == ["/probe", "listen", *ports]
 
 

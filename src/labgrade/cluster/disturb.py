@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from labgrade.cluster.api import Api
-from labgrade.cluster.journal import COMMAND_SECONDS, Journal
+from labgrade.cluster.journal import COMMAND_SECONDS, Journal, workload_uid
 from labgrade.cluster.remote import Completed
 from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Fact, Node, Pod, Workload
@@ -29,6 +30,9 @@ for each in $found; do each=${each#/proc/}; kill -9 "${each%%/cgroup}" 2> /dev/n
 
 NOTICED_SECONDS = 10.0
 """The kubelet looks once a second at what runs: until then the API shows the container as if nothing had happened."""
+
+SUCCESSOR_SECONDS = 15.0
+"""A Pod that was just disturbed brings its successor within so long, in which to remove what was written."""
 
 
 class Disturb:
@@ -74,7 +78,9 @@ class Disturb:
             self._reconciler.disturbed()
 
     def cordon(self, node: Node) -> None:
-        """Keeps new Pods off a node until the check ends."""
+        """Keeps new Pods off a node until the check ends; one that is cordoned already stays so."""
+        if node.spec.get("unschedulable"):
+            return
         same: Json = {"metadata": {"uid": node.uid}}
         self._note({"patch": node.path, "body": same | {"spec": {"unschedulable": None}}})
         try:
@@ -90,7 +96,8 @@ class Disturb:
         """
         if undo:
             where = {"namespace": pod.namespace, "pod": pod.name, "container": container}
-            self._note({"exec": {**where, "controller": pod.controller_uid, "command": list(undo)}})
+            owners = {"controller": pod.controller_uid, "workload": workload_uid(pod)}
+            self._note({"exec": {**where, **owners, "command": list(undo)}})
         return retrying_transport(
             lambda: self._api.exec(pod.namespace or "", pod.name, container, command, seconds=COMMAND_SECONDS)
         )
@@ -111,6 +118,10 @@ class Disturb:
                 try_=f"kubectl exec {pod.name} -- sh -c 'touch {path}'",
             )
 
+    def now(self) -> datetime:
+        """The time by the server's clock."""
+        return self._api.now()
+
     def eventually(self, judge: Callable[[], T], *, starting: float = 0.0) -> T:
         """`judge`'s value once its assertion holds; its last AssertionError when the cluster settles otherwise.
 
@@ -124,7 +135,7 @@ class Disturb:
         """Undoes what was done; returns in words what has to wait for the next run."""
         if not self._acted:
             return []
-        left = self._journal.restore()
+        left = self._journal.restore(patience=SUCCESSOR_SECONDS)
         self._scaled.clear()
         self._reconciler.disturbed()
         return left

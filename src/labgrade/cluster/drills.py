@@ -9,7 +9,7 @@ from labgrade.cluster.disturb import Disturb
 from labgrade.cluster.sentinels import Subject, Written
 from labgrade.errors import Unmet
 from labgrade.facts import Node, Pod, StatefulSet, Workload
-from labgrade.facts.placing import nodes_for
+from labgrade.facts.reach import cordoned, nodes_for
 from labgrade.text import Text
 
 LAYER = "layer"
@@ -69,16 +69,28 @@ def _require_gone(pods: Sequence[Pod]) -> None:
 
 
 def _move(disturb: Disturb, subjects: Sequence[Subject], _: Sequence[Written]) -> None:
+    __tracebackhide__ = True
     pods = [pod for subject in subjects for pod in pods_of(subject)]
-    for name in dict.fromkeys(pod.node for pod in pods if elsewhere(pod)):
+    for name in dict.fromkeys(pod.node for pod in pods if _elsewhere(pod)):
         disturb.cordon(Node(pods[0].reading, None, name))
     for pod in pods:
         disturb.delete(pod)
 
 
-def elsewhere(pod: Pod) -> list[Node]:
-    """The nodes to which a Pod could move."""
-    return [node for node in nodes_for(pod) if node.name != pod.node]
+def _elsewhere(pod: Pod) -> list[Node]:
+    """The nodes to which a Pod could move; Unmet where they are all cordoned, and nothing can be told of them."""
+    __tracebackhide__ = True
+    others = [node for node in nodes_for(pod) if node.name != pod.node]
+    if others and all(cordoned(node) for node in others):
+        raise Unmet(
+            Text(
+                en=f"{pod} could move to {others[0]}, which is cordoned; it was not tried",
+                fr=f"{pod} pourrait aller sur {others[0]}, qui est mis à l'écart ; on n'a pas essayé",
+            ),
+            wanted=Text(en="nodes that take Pods", fr="des nœuds qui acceptent des Pods"),
+            try_=f"kubectl uncordon {others[0].name}",
+        )
+    return others
 
 
 def deletes_claims(subject: Subject) -> bool:

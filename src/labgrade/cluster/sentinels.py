@@ -12,6 +12,7 @@ from labgrade.cluster.disturb import Disturb
 from labgrade.cluster.remote import Completed
 from labgrade.errors import HarnessError, Unmet
 from labgrade.facts import Deployment, Pod, StatefulSet
+from labgrade.facts.base import moment
 from labgrade.patience import until
 from labgrade.text import Text
 
@@ -23,6 +24,8 @@ AWAKE_SECONDS = 60.0
 
 DENIED_SECONDS = 15.0
 """One that is being made knows its users only in the end: after so long, who is turned away is unknown for good."""
+
+ASK_AGAIN_SECONDS = 2.0
 
 NOT_AWAKE = re.compile(r"ERROR (2002|2003|2006|2013|1927|1053)\b")
 """The client's words for a server that is not there yet, or on its way out."""
@@ -49,11 +52,12 @@ value() {
 run() { MYSQL_PWD=$1; export MYSQL_PWD; shift; "$client" --batch --skip-column-names "$@"; }
 user=$(value USER) database=$(value DATABASE) table=$1
 case $2 in
-write) sql="CREATE TABLE IF NOT EXISTS $table (token CHAR(32)); INSERT INTO $table VALUES ('$3'); SELECT @@datadir;" ;;
+write) sql="CREATE TABLE IF NOT EXISTS $table (token CHAR(32) PRIMARY KEY);
+  REPLACE INTO $table VALUES ('$3'); SELECT @@datadir;" ;;
 read) sql="SELECT token FROM $table;" ;;
 remove) sql="DROP TABLE IF EXISTS $table;" ;;
 esac
-if [ -n "$user" ] && [ -n "$database" ]; then
+if [ -n "$user" ] && [ -n "$database" ] && [ -n "$(value PASSWORD)" ]; then
   run "$(value PASSWORD)" --user="$user" --database="$database" --execute="$sql"; exit
 fi
 case $2 in
@@ -229,10 +233,17 @@ def _asked(disturb: Disturb, pod: Pod, container: str, command: Sequence[str], u
         return None if done is None or (done.code and DENIED.search(done.stderr)) else done
 
     last = Completed(1, "", "")
-    done = until(tried, seconds=AWAKE_SECONDS, every=0.5)
+    done = until(tried, seconds=_left(disturb, pod, container, AWAKE_SECONDS), every=0.5)
     if done and done.code and DENIED.search(done.stderr):
-        return until(welcome, seconds=DENIED_SECONDS, every=1.0) or last
+        return until(welcome, seconds=_left(disturb, pod, container, DENIED_SECONDS), every=1.0) or last
     return done or last
+
+
+def _left(disturb: Disturb, pod: Pod, container: str, seconds: float) -> float:
+    """What is left of so many seconds since a container started; always long enough to ask twice."""
+    status = next((each for each in pod.container_statuses if each["name"] == container), {})
+    started = moment(((status.get("state") or {}).get("running") or {}).get("startedAt"))
+    return max(ASK_AGAIN_SECONDS, seconds - (disturb.now() - started).total_seconds()) if started else seconds
 
 
 def _run(disturb: Disturb, pod: Pod, container: str, command: Sequence[str], undo: Sequence[str] = ()) -> Completed:

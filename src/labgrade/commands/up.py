@@ -10,6 +10,7 @@ from pathlib import Path
 from labgrade import course, engine
 from labgrade.cluster.target import PRACTICE, practice_kubeconfig
 from labgrade.commands.options import absolute
+from labgrade.course.library import Course
 from labgrade.course.rubric import CLUSTER
 from labgrade.errors import UsageError
 from labgrade.model import CNIS, Cni
@@ -40,10 +41,16 @@ def run(args: argparse.Namespace) -> int:
             f"there is a cluster {name} already, and no configuration changes it any more. "
             f"`labgrade down --name {name}` removes it, with all that is in it."
         )
-    # Labs with a cluster of their own have their images loaded where that is made.
-    images = (image for lab in course.find(args.course).labs() if not lab.cluster for image in lab.images)
-    make(name, images, config, quiet=args.quiet, cni=args.cni)
+    bare = config is not None and not clusterfile.has_network(clusterfile.read(config))
+    make(name, _images(course.find(args.course), name), config, quiet=args.quiet, cni=args.cni, cni_images=bare)
     return 0
+
+
+def _images(found: Course, name: str) -> list[str]:
+    """Those of the labs that are done on the cluster of that name; on the practice cluster unless some name it."""
+    labs = found.labs()
+    chosen = [lab for lab in labs if lab.cluster == name] or [lab for lab in labs if not lab.cluster]
+    return [image for lab in chosen for image in lab.images]
 
 
 def make(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labgrade.facts.base import matches
 from labgrade.facts.nodes import Node
 from labgrade.facts.pods import Pod
 from labgrade.facts.selecting import selects
@@ -20,27 +19,9 @@ def volumes_of(pod: Pod) -> list[PersistentVolume]:
     return [PersistentVolume(pod.reading, None, claim.volume) for claim in claims if claim.bound]
 
 
-def nodes_for(pod: Pod) -> list[Node]:
-    """The nodes that would take it by their taints, its own choice of nodes, and where its volumes are; never full."""
-    return [node for node in Node.all(pod.reading, None) if _takes(node, pod) and holds(node, volumes_of(pod))]
-
-
 def holds(node: Node, volumes: Sequence[PersistentVolume]) -> bool:
     """Whether all these volumes may be used on the node."""
     return all(chosen(node, (volume.spec.get("nodeAffinity") or {}).get("required")) for volume in volumes)
-
-
-def _takes(node: Node, pod: Pod) -> bool:
-    wanted = pod.spec.get("nodeSelector") or {}
-    affinity = (pod.spec.get("affinity") or {}).get("nodeAffinity") or {}
-    tolerations = pod.spec.get("tolerations") or []
-    keeping = [taint for taint in node.spec.get("taints") or [] if taint["effect"] in KEEPS_OUT]
-    return (
-        not node.spec.get("unschedulable")
-        and all(any(tolerates(each, taint) for each in tolerations) for taint in keeping)
-        and (not wanted or matches(wanted, node.labels))
-        and chosen(node, affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
-    )
 
 
 def chosen(node: Node, selector: Json | None) -> bool:

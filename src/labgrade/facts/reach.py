@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from labgrade.facts.base import matches
 from labgrade.facts.nodes import Node
-from labgrade.facts.placing import KEEPS_OUT, chosen, holds, tolerates
+from labgrade.facts.placing import KEEPS_OUT, chosen, holds, tolerates, volumes_of
 from labgrade.facts.pods import Pod
 from labgrade.facts.storage import PersistentVolume
 from labgrade.model import Json
@@ -28,10 +28,20 @@ def asked_of_nodes(terms: Sequence[Json]) -> str:
 
 def closed(node: Node, pod: Pod) -> Text | None:
     """Why a node takes no such Pod in, to follow its name; None where it would, if it has room."""
-    taints = [taint for taint in node.spec.get("taints") or [] if taint["effect"] in KEEPS_OUT]
-    keeping = [taint for taint in taints if not _tolerated(pod, taint)]
-    if not _tolerated(pod, CORDON) and (node.spec.get("unschedulable") or CORDON["key"] in _keys(keeping)):
+    if cordoned(node) and not _tolerated(pod, CORDON):
         return Text(en="is cordoned (kubectl uncordon)", fr="est mis à l'écart (kubectl uncordon)")
+    return _barred(node, pod)
+
+
+def cordoned(node: Node) -> bool:
+    """Whether it takes no new Pods because somebody said so."""
+    return bool(node.spec.get("unschedulable")) or CORDON["key"] in {taint.key for taint in node.taints}
+
+
+def _barred(node: Node, pod: Pod) -> Text | None:
+    """Why it takes no such Pod in, cordoned or not."""
+    taints = [taint for taint in node.spec.get("taints") or [] if taint["effect"] in KEEPS_OUT]
+    keeping = [taint for taint in taints if taint["key"] != CORDON["key"] and not _tolerated(pod, taint)]
     if keeping:
         kept = next(str(each) for each in node.taints if each.key == keeping[0]["key"])
         return Text(
@@ -45,6 +55,12 @@ def closed(node: Node, pod: Pod) -> Text | None:
     if not chosen(node, affinity.get("requiredDuringSchedulingIgnoredDuringExecution")):
         return _not_asked_for("nodeAffinity")
     return None
+
+
+def nodes_for(pod: Pod) -> list[Node]:
+    """The nodes for a Pod as far as taints, its own choice and its volumes go; they may be full, or cordoned."""
+    volumes = volumes_of(pod)
+    return [node for node in Node.all(pod.reading, None) if _barred(node, pod) is None and holds(node, volumes)]
 
 
 def reachable(volume: PersistentVolume, pods: Iterable[Pod], nodes: Iterable[Node]) -> bool:
@@ -84,7 +100,3 @@ def _shown(rule: Json) -> str:
 
 def _tolerated(pod: Pod, taint: Json) -> bool:
     return any(tolerates(each, taint) for each in pod.spec.get("tolerations") or [])
-
-
-def _keys(taints: Iterable[Json]) -> set[str]:
-    return {taint["key"] for taint in taints}

@@ -39,6 +39,16 @@ class Service(Fact):
         return self.cluster_ip == "None"
 
     @property
+    def addresses(self) -> list[str]:
+        """What its name stands for in the cluster: its virtual address, or where it is headless its ready endpoints.
+
+        Empty for an alias, and when there is no such Service.
+        """
+        if self.headless:
+            return [endpoint.ip for endpoint in self.endpoints if endpoint.ready]
+        return [self.cluster_ip] if self.cluster_ip else []
+
+    @property
     def selector(self) -> dict[str, str]:
         """Labels of the Pods that it sends to."""
         return self.spec.get("selector") or {}

@@ -9,6 +9,8 @@ from labgrade.facts.pods import Pod
 from labgrade.model import Json
 
 REVISION = "deployment.kubernetes.io/revision"
+ENDED = frozenset({"Succeeded", "Failed"})
+"""Phases of Pods that their controllers no longer count."""
 
 
 def image_name(reference: str) -> str:
@@ -64,8 +66,8 @@ class Workload(Fact):
 
     @property
     def pods(self) -> list[Pod]:
-        """The Pods that it controls, by name, without those that are on their way out."""
-        return [pod for pod in self.owned(Pod) if not pod.terminating]
+        """The Pods that it controls, by name, without those that are on their way out or have ended (evicted, say)."""
+        return [pod for pod in self.owned(Pod) if not pod.terminating and pod.phase not in ENDED]
 
 
 def _revision(annotations: Mapping[str, str]) -> int:
@@ -135,7 +137,7 @@ class StatefulSet(Workload):
     @property
     def pods(self) -> list[Pod]:
         """Its Pods, by ordinal."""
-        mine = [pod for pod in self.owned(Pod) if not pod.terminating]
+        mine = [pod for pod in self.owned(Pod) if not pod.terminating and pod.phase not in ENDED]
         return sorted(mine, key=lambda pod: pod.ordinal)
 
     def pod(self, ordinal: int) -> Pod:

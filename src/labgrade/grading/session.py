@@ -16,7 +16,7 @@ from labgrade import kubeconfig
 from labgrade.cluster import target
 from labgrade.cluster.api import Api, ApiError
 from labgrade.cluster.disturb import Disturb
-from labgrade.cluster.journal import Journal
+from labgrade.cluster.journal import Journal, of_all
 from labgrade.cluster.lease import Lease
 from labgrade.cluster.nodepods import NodePods
 from labgrade.cluster.ours import remove_orphans
@@ -85,7 +85,8 @@ class Grading:
             self._lease = Lease(self.api, self.run)
             self._lease.acquire()
             remove_orphans(self.api)
-        for sentence in self.journal.restore():
+        journals = [self.journal] if self._options.lease_held else of_all(self.api, self.run)
+        for sentence in (sentence for journal in journals for sentence in journal.restore()):
             log.warning("an earlier run's change could not be undone yet: %s", sentence)
         return info
 

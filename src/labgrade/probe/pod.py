@@ -21,6 +21,9 @@ CONTAINER = "probe"
 PORT, OTHER_PORT = 8080, 8081
 """Where a probe Pod listens, over TCP and UDP, so that another one can ask it."""
 
+SQL_PORT = 3306
+"""Where it listens besides, as a database that is not the one meant: a policy may name this port and nobody."""
+
 RESTRICTED: Json = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -122,7 +125,7 @@ class ProbePod(Starting):
         return f"its image {self._program.image} did not run within {START_SECONDS:.0f} s ({what})"
 
 
-PORTS, KINDS = (PORT, OTHER_PORT), ("", "/udp")
+PORTS, KINDS = (PORT, OTHER_PORT, SQL_PORT), ("", "/udp")
 
 
 def read_pod(api: Api, namespace: str, name: str) -> Pod:
