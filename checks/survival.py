@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from checks.wording import NOTHING, listed, states, troubles
 from labgrade.cluster.disturb import Disturb
 from labgrade.cluster.drills import LAYER, Drill, deletes_claims, pods_deleted, pods_of, scaled_to_zero
-from labgrade.cluster.sentinels import Sentinel, Subject, Written, covers, file_in
+from labgrade.cluster.sentinels import FileIn, Sentinel, Subject, Written, covers, file_in
 from labgrade.errors import Unmet
-from labgrade.facts import PersistentVolumeClaim, Pod, StatefulSet
+from labgrade.facts import Node, PersistentVolumeClaim, Pod, StatefulSet
 from labgrade.facts.placing import volumes_of
 from labgrade.model import Json
 from labgrade.text import Text
@@ -149,11 +149,15 @@ def _outlived(written: Sequence[Written], drill: Drill, disturb: Disturb, subjec
     __tracebackhide__ = True
     storage = {each.pod.name: _storage(each.pod) for each in written}
     under = {each.pod.name: _under(each.pod, each.container, each.directory) for each in written}
+    on_node = {each.pod.name: _on_node(each) for each in written}
     evidence = _drilled(written, drill, disturb, subjects)
     for each in written:
         for heir in each.heirs:
             if each.sentinel.found(disturb, heir, each):
                 continue
+            if heir.node != each.node and on_node[each.pod.name]:
+                # The journal only reaches what its Pods see.
+                disturb.remove_from(Node(heir.reading, None, each.node), on_node[each.pod.name])
             raise Unmet(
                 _lost(each, heir, drill, storage[each.pod.name], under[each.pod.name]),
                 wanted=Text(en="the same claim and the same data", fr="le même PVC et les mêmes données"),
@@ -252,6 +256,18 @@ def _storage(pod: Pod) -> Storage:
 
 def _named(storage: Storage) -> str:
     return ", ".join(f"{name} on {volume}" for name, (_, volume) in storage.items()) or "-"
+
+
+def _on_node(written: Written) -> str:
+    """Where a file lies on its node; empty for what is no file, or lies in no directory of a node."""
+    under = _under(written.pod, written.container, written.directory)
+    claim = (under.get("persistentVolumeClaim") or {}).get("claimName")
+    specs = [under, *(each.spec for each in volumes_of(written.pod) if each.claim == (written.pod.namespace, claim))]
+    roots = [str(spec[kind]["path"]) for spec in specs for kind in ("hostPath", "local") if kind in spec]
+    if not roots or not isinstance(written.sentinel, FileIn):
+        return ""
+    within = written.directory.removeprefix(str(under["at"]).rstrip("/")).strip("/")
+    return "/".join(filter(None, (roots[0].rstrip("/"), under["subPath"], within, written.sentinel.name)))
 
 
 def _on_a_node(pod: Pod, volume: Json) -> bool:

@@ -191,6 +191,10 @@ class Hands:
         self.then(self.world)
         return []
 
+    def remove_from(self, node: Node, path: str) -> None:
+        """Keeps in mind what was asked for."""
+        self.done.append(f"remove {path.rpartition('/')[0]} from {node}")
+
     def now(self) -> datetime:
         """By this machine's clock."""
         return datetime.now(UTC)

@@ -32,7 +32,11 @@ class Stage:
             deployment("app", replicas=1, image="nginx:1.26", revision=1),
             revision("app", 1, image="nginx:1.26", ready=1),
             self.claim("files"),
-            made("PersistentVolume", "files-volume", spec={"hostPath": {"path": "/srv"}}),
+            made(
+                "PersistentVolume",
+                "files-volume",
+                spec={"hostPath": {"path": "/srv"}, "claimRef": {"namespace": "lab", "name": "files"}},
+            ),
             *(made("Node", name, spec={}) for name in ("one", "two")),
             self.pod(),
         )
@@ -191,6 +195,7 @@ def test_a_volume_of_one_node_is_lost_on_another(stage: Stage) -> None:
     with pytest.raises(Unmet, match="it lies on one, while the Pod is on two now"):
         stage.survives(moved)
     assert "cordon node/one" in stage.hands.done
+    assert stage.hands.done[-1] == "remove /srv from node/one"
 
 
 def test_a_volume_that_says_where_it_is_keeps_its_pod_there(stage: Stage) -> None:

@@ -434,3 +434,9 @@ def test_a_container_that_is_not_found_is_ours(
     shell.code = code
     with pytest.raises(HarnessError, match=f"no process of container {container} of pod/web-0 was found"):
         hands.restart(Cluster(Snapshot(api), "lab").pod("web-0"), container)
+
+
+def test_a_file_is_removed_from_a_node(hands: Disturb, shell: Shell, api: Api) -> None:
+    """Its path is one word, whatever stands in it."""
+    hands.remove_from(Node(Snapshot(api), None, "one"), "/srv/it's; x")
+    assert shell.ran == [("rm -f %s", "/srv/it's; x")]

@@ -88,6 +88,10 @@ class Disturb:
         finally:
             self._reconciler.disturbed()
 
+    def remove_from(self, node: Node, path: str) -> None:
+        """Removes a file of ours from a node; HarnessError where that cannot be reached."""
+        self._node_host(node).run("rm -f %s", path)
+
     def exec(self, pod: Pod, container: str, command: Sequence[str], *, undo: Sequence[str] = ()) -> Completed:
         """Runs a command in a container, again where its answer was lost: the second time it must do no harm.
 
