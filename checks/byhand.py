@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from checks.mounts import volumes as volumes_in
 from checks.wording import listed, require, states, troubles
 from labgrade.cluster.ownpair import Parted
 from labgrade.errors import Unmet
@@ -15,10 +16,6 @@ from labgrade.text import Text, following
 
 OTHER_CLASS_CREDIT = 0.5
 """Earned where the two go together, by another class than the lab's."""
-
-
-GIVEN = "kube-api-access-"
-"""How the volume is called that every Pod is given for its service account."""
 
 
 class Pair(Protocol):
@@ -187,7 +184,7 @@ def _not_one(cluster: Cluster, deployment: Deployment, pods: Sequence[Pod]) -> T
 
 def _not_mounted(pod: Pod, claim: PersistentVolumeClaim) -> Text | None:
     """How the Pod goes past the claim; None where it does not."""
-    volumes = [each for each in pod.spec.get("volumes") or [] if not each["name"].startswith(GIVEN)]
+    volumes = list(volumes_in(pod).values())
     paths = [f"{each['hostPath'].get('path')}" for each in volumes if "hostPath" in each]
     if paths:
         return Text(

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from checks.contents import same_files, same_variable
+from checks.contents import not_taken_from, same_files
 from checks.environment import named, variable
 from checks.mounts import Key, Place, described, place
 from checks.volumes import running
@@ -52,21 +52,12 @@ def assert_variable(deployment: Deployment, inside: Inside, *, name: str, config
     pod = running(deployment)
     require(config)
     container, found = variable(pod, name)
-    origin = named(found)
-    if found != Key.of(config, key):
-        saw = Text(en=f"{name} in {pod} is {origin.en}", fr=f"{name} dans {pod} : {origin.fr}")
-    elif same_variable(inside, pod, container["name"], name, config.values.get(key, b"")):
-        return
-    else:
-        saw = Text(
-            en=f"{name} in {pod} is not what {config} says under {key} by now: it is as old as its container",
-            fr=f"{name} dans {pod} n'est plus ce que dit {config} sous {key} : elle a l'âge de son conteneur",
+    if saw := not_taken_from(inside, pod, container, name, found, config, key):
+        raise Unmet(
+            saw,
+            wanted=Text(en=f"{name} from {config}, key {key}", fr=f"{name} tirée de {config}, clé {key}"),
+            try_=f"kubectl exec {pod.name} -n {pod.namespace} -c {container['name']} -- sh -c 'echo \"${name}\"'",
         )
-    raise Unmet(
-        saw,
-        wanted=Text(en=f"{name} from {config}, key {key}", fr=f"{name} tirée de {config}, clé {key}"),
-        try_=f"kubectl exec {pod.name} -n {pod.namespace} -c {container['name']} -- sh -c 'echo \"${name}\"'",
-    )
 
 
 def assert_file(deployment: Deployment, inside: Inside, *, path: str, config: Configuration, key: str) -> None:

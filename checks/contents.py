@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from checks.environment import Source, named
+from checks.mounts import Key
 from checks.pods import ENDED
-from checks.wording import states, troubles
-from labgrade.errors import HarnessError, Unmet
-from labgrade.facts import Pod
+from checks.wording import NOTHING, states, troubles
+from labgrade.cluster.ended import in_container
+from labgrade.errors import Unmet
+from labgrade.facts import Configuration, Pod
+from labgrade.model import Json
 from labgrade.text import Text
 
 if TYPE_CHECKING:
     from checks.pods import Inside
-
-T = TypeVar("T")
 
 FILES = """cd %s 2> /dev/null || exit 0
 for each in {names}; do
@@ -59,27 +61,27 @@ def same_variable(inside: Inside, pod: Pod, container: str, name: str, wanted: b
     return said.split()[0] == _digest(salt, wanted) if said.strip() else None
 
 
-def in_container(pod: Pod, container: str, look: Callable[[], T]) -> T:
-    """What a look into a running container gives; Unmet where the container has ended meanwhile."""
-    __tracebackhide__ = True
-    try:
-        return look()
-    except HarnessError as error:
-        if not ENDED.search(f"{error}"):
-            raise
-        raise Unmet(
-            Text(
-                en=f"container {container} of {pod} does not keep running",
-                fr=f"le conteneur {container} de {pod} ne reste pas en marche",
-            ),
-            wanted=Text(en="a container that runs", fr="un conteneur qui tourne"),
-            try_=f"kubectl logs {pod.name} -n {pod.namespace} -c {container} --previous",
-        ) from error
+def not_taken_from(
+    inside: Inside, pod: Pod, container: Json, name: str, source: Source | None, config: Configuration, key: str
+) -> Text:
+    """Why a variable of a running container is not what the key says; empty where it is. Values are never said.
+
+    `container` and `source` as `variable` finds them.
+    """
+    if source != Key.of(config, key):
+        origin = named(source)
+        return Text(en=f"{name} in {pod} is {origin.en}", fr=f"{name} dans {pod} : {origin.fr}")
+    if same_variable(inside, pod, container["name"], name, config.values.get(key, b"")):
+        return NOTHING
+    return Text(
+        en=f"{name} in {pod} is not what {config} says under {key} by now: it is as old as its container",
+        fr=f"{name} dans {pod} n'est plus ce que dit {config} sous {key} : elle a l'âge de son conteneur",
+    )
 
 
 def _said(inside: Inside, pod: Pod, container: str, command: str, *args: str) -> str:
     """Standard output of a command."""
-    return in_container(pod, container, lambda: str(inside(pod, container).run(command, *args).stdout))
+    return in_container(pod, container, lambda: str(inside(pod, container).run(command, *args).stdout), ended=ENDED)
 
 
 def _quoted(name: str) -> str:

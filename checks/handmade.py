@@ -131,7 +131,7 @@ def _not_by_hand(cluster: Cluster, wanted: Wanted, storage_class: str, reclaim: 
 def _other_volume(
     claim: PersistentVolumeClaim, volume: PersistentVolume, wanted: Wanted, reclaim: str, below: str
 ) -> Text:
-    where = path_of(volume)
+    where = volume.folder
     if claim.bytes < wanted.bytes or volume.bytes < wanted.bytes:
         return Text(
             en=f"{claim} asks for {claim.size} and has {volume} of {volume.size}",
@@ -150,15 +150,10 @@ def _other_volume(
     return NOTHING
 
 
-def path_of(volume: PersistentVolume) -> str:
-    """The folder of its node in which a volume lies; empty where it is in none."""
-    return str((volume.spec.get("local") or volume.spec.get("hostPath") or {}).get("path") or "")
-
-
 def _volume(volume: PersistentVolume) -> str:
     return (
         f"{volume}: {volume.phase}, class {volume.storage_class or 'none'}, {volume.size}, "
-        f"{volume.reclaim_policy}, {path_of(volume) or 'no folder'}, claim {volume.claim or 'none'}"
+        f"{volume.reclaim_policy}, {volume.folder or 'no folder'}, claim {volume.claim or 'none'}"
     )
 
 

@@ -7,9 +7,9 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from checks.contents import same_variable
-from checks.environment import named, variable
-from checks.mounts import Key, spec_of
+from checks.contents import not_taken_from
+from checks.environment import variable
+from checks.mounts import spec_of
 from checks.volumes import running
 from checks.wording import listed, require
 from labgrade.errors import Unmet
@@ -66,21 +66,12 @@ def assert_only_from_secret(
         )
     pod = running(deployment)
     container, found = variable(pod, name)
-    origin = named(found)
-    if found != Key.of(secret, key):
-        saw = Text(en=f"{name} in {pod} is {origin.en}", fr=f"{name} dans {pod} : {origin.fr}")
-    elif same_variable(inside, pod, container["name"], name, secret.values.get(key, b"")):
-        return
-    else:
-        saw = Text(
-            en=f"{name} in {pod} is not what {secret} says under {key} by now: it is as old as its container",
-            fr=f"{name} dans {pod} n'est plus ce que dit {secret} sous {key} : elle a l'âge de son conteneur",
+    if saw := not_taken_from(inside, pod, container, name, found, secret, key):
+        raise Unmet(
+            saw,
+            wanted=Text(en=f"{name} from {secret}, key {key}", fr=f"{name} tirée de {secret}, clé {key}"),
+            try_=f"kubectl describe pod {pod.name} -n {pod.namespace}",
         )
-    raise Unmet(
-        saw,
-        wanted=Text(en=f"{name} from {secret}, key {key}", fr=f"{name} tirée de {secret}, clé {key}"),
-        try_=f"kubectl describe pod {pod.name} -n {pod.namespace}",
-    )
 
 
 def in_clear(cluster: Cluster, values: Iterable[bytes]) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from checks.mounts import Place, place
 from checks.wording import NOTHING, listed, states, troubles
 from labgrade.cluster.disturb import Disturb
 from labgrade.cluster.drills import LAYER, Drill, deletes_claims, pods_deleted, pods_of, scaled_to_zero
-from labgrade.cluster.sentinels import FileIn, Sentinel, Subject, Written, covers, file_in
+from labgrade.cluster.sentinels import FileIn, Sentinel, Subject, Written, file_in
 from labgrade.errors import Unmet
 from labgrade.facts import Node, PersistentVolumeClaim, Pod, StatefulSet
 from labgrade.facts.placing import volumes_of
-from labgrade.model import Json
 from labgrade.text import Text
 
 SHARED_CREDIT = 0.4
@@ -213,7 +213,7 @@ def _require_back(
     )
 
 
-def _lost(written: Written, heir: Pod, drill: Drill, before: Storage, under: Json) -> Text:
+def _lost(written: Written, heir: Pod, drill: Drill, before: Storage, under: Place | None) -> Text:
     """Why what was written is not there any more."""
     what, directory, now = written.sentinel.what, written.directory, _storage(heir)
     start = Text(
@@ -261,42 +261,28 @@ def _named(storage: Storage) -> str:
 def _on_node(written: Written) -> str:
     """Where a file lies on its node; empty for what is no file, or lies in no directory of a node."""
     under = _under(written.pod, written.container, written.directory)
-    claim = (under.get("persistentVolumeClaim") or {}).get("claimName")
-    specs = [under, *(each.spec for each in volumes_of(written.pod) if each.claim == (written.pod.namespace, claim))]
-    roots = [str(spec[kind]["path"]) for spec in specs for kind in ("hostPath", "local") if kind in spec]
-    if not roots or not isinstance(written.sentinel, FileIn):
+    if under is None or not isinstance(written.sentinel, FileIn):
         return ""
-    within = written.directory.removeprefix(str(under["at"]).rstrip("/")).strip("/")
-    return "/".join(filter(None, (roots[0].rstrip("/"), under["subPath"], within, written.sentinel.name)))
+    claim = (under.volume.get("persistentVolumeClaim") or {}).get("claimName")
+    folders = [each.folder for each in volumes_of(written.pod) if each.claim == (written.pod.namespace, claim)]
+    root = next(filter(None, [(under.volume.get("hostPath") or {}).get("path"), *folders]), "")
+    return "/".join(filter(None, (root.rstrip("/"), under.inner, written.sentinel.name))) if root else ""
 
 
-def _on_a_node(pod: Pod, volume: Json) -> bool:
-    """Whether a volume is a directory of the node that its Pod is on."""
-    return _kind(volume) == "hostPath" or any({"hostPath", "local"} & each.spec.keys() for each in volumes_of(pod))
+def _on_a_node(pod: Pod, under: Place | None) -> bool:
+    """Whether it is a directory of the node that its Pod is on."""
+    return _kind(under) == "hostPath" or any(volume.folder for volume in volumes_of(pod))
 
 
 def _restarts(pod: Pod) -> int:
     return sum(int(status.get("restartCount", 0)) for status in pod.container_statuses)
 
 
-def _under(pod: Pod, container: str, directory: str) -> Json:
-    """The volume that holds a directory of a container, and where in it; empty where none does."""
-    mounts = [
-        mount
-        for mount in pod.spec_of(container).get("volumeMounts") or []
-        if covers(mount["mountPath"].rstrip("/") or "/", directory)
-    ]
-    if not mounts:
-        return {}
-    nearest = max(mounts, key=_depth)
-    volume = next((each for each in pod.spec.get("volumes") or [] if each["name"] == nearest["name"]), {})
-    return {**volume, "subPath": nearest.get("subPath", ""), "at": nearest["mountPath"]}
+def _under(pod: Pod, container: str, directory: str) -> Place | None:
+    """What holds a directory of a container; None for the container's own file system."""
+    return place(pod, pod.spec_of(container), directory)
 
 
-def _depth(mount: Json) -> int:
-    return len(mount["mountPath"])
-
-
-def _kind(volume: Json) -> str:
-    """The type of a volume, by the key that says so."""
-    return next((key for key in volume if key not in {"name", "subPath", "at"}), LAYER)
+def _kind(under: Place | None) -> str:
+    """The type of volume that it is."""
+    return under.kind if under else LAYER

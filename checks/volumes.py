@@ -7,10 +7,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from checks.contents import in_container, require_ready, same_files
+from checks.contents import require_ready, same_files
 from checks.mounts import Place, described, place
+from checks.pods import ENDED
 from checks.wording import NOTHING, listed, require, states, troubles
 from labgrade.cluster.disturb import Disturb
+from labgrade.cluster.ended import in_container
 from labgrade.cluster.sentinels import file_in
 from labgrade.errors import Unmet
 from labgrade.facts import Configuration, Deployment, Fact, Node, Pod
@@ -68,7 +70,7 @@ def assert_shares_with_node(pod: Pod, on_node: Callable[[Node], Host], disturb: 
     written, node, file = sentinel.put(disturb, pod), Node(pod.reading, None, pod.node), f"{path}/{sentinel.name}"
     done = on_node(node).run("test -f %s && printf %s > %s", file, token, file)
     look = ["cat", f"{at}/{sentinel.name}"]
-    read = in_container(pod, written.container, lambda: disturb.exec(pod, written.container, look))
+    read = in_container(pod, written.container, lambda: disturb.exec(pod, written.container, look), ended=ENDED)
     if done.rc == 0 and read.stdout == token:
         return
     raise Unmet(
@@ -96,7 +98,7 @@ def assert_shared(
     written = sentinel.put(disturb, pod)
     path = f"{reader[1]}/{sentinel.name}"
     look = ["sh", "-c", 'test ! -e "$0" || cat "$0"', path]
-    read = in_container(pod, reader[0], lambda: disturb.exec(pod, reader[0], look))
+    read = in_container(pod, reader[0], lambda: disturb.exec(pod, reader[0], look), ended=ENDED)
     if read.stdout == written.token:
         return
     words = [described(pod, pod.containers[name], directory) for name, directory in (writer, reader)]

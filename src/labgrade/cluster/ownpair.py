@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 
 from labgrade.cluster.api import Api
-from labgrade.cluster.ours import create_namespace, labels
+from labgrade.cluster.ours import OwnNamespace, labels
 from labgrade.errors import HarnessError
 from labgrade.facts import PersistentVolume, PersistentVolumeClaim
 from labgrade.facts.reading import RESOURCES
@@ -47,9 +47,9 @@ class OwnPair:
 
     def __init__(self, api: Api, run: str) -> None:
         self._api, self._run = api, run
-        self._name = f"labgrade-pair-{run}"
+        self._namespace = OwnNamespace(api, run, part="pair")
+        self._name = self._namespace.name
         self._volume = RESOURCES["PersistentVolume"].path(name=self._name)
-        self._made = False
 
     def parted(self, volume: PersistentVolume, claim: PersistentVolumeClaim) -> Parted:
         """Copies both, lets the copies be bound to each other, deletes the claim, and asks for the volume once more.
@@ -59,9 +59,7 @@ class OwnPair:
         """
         if volume.reclaim_policy != "Retain":
             raise ValueError(f"a volume with the policy {volume.reclaim_policy} is not tried")
-        if not self._made:
-            create_namespace(self._api, self._name, self._run, level="restricted")
-            self._made = True
+        self._namespace.create()
         # By name, as the volume names its claim: so they are bound without a Pod, whatever the class waits for.
         asked = {key: claim.spec[key] for key in ASKED if key in claim.spec} | {"volumeName": self._name}
         try:
@@ -78,8 +76,7 @@ class OwnPair:
 
     def remove(self) -> None:
         """Removes what is left with its namespace, without waiting."""
-        if self._made:
-            self._api.delete(RESOURCES["Namespace"].path(name=self._name))
+        self._namespace.remove()
 
     def _after(self, asked: Json) -> Parted:
         left = until(self._left, seconds=BIND_SECONDS, every=LOOK_SECONDS)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from labgrade.cluster.disturb import Disturb
+from labgrade.cluster.ended import in_container
 from labgrade.cluster.remote import Completed
-from labgrade.errors import HarnessError, Unmet
+from labgrade.errors import Unmet
 from labgrade.facts import Deployment, Pod, StatefulSet
 from labgrade.facts.base import moment
 from labgrade.patience import until
@@ -248,19 +249,7 @@ def _left(disturb: Disturb, pod: Pod, container: str, seconds: float) -> float:
 
 def _run(disturb: Disturb, pod: Pod, container: str, command: Sequence[str], undo: Sequence[str] = ()) -> Completed:
     """A command in a container; Unmet where the container does not run, which is no fault of ours."""
-    try:
-        return disturb.exec(pod, container, command, undo=undo)
-    except HarnessError as error:
-        if not ENDED.search(f"{error}"):
-            raise
-        raise Unmet(
-            Text(
-                en=f"container {container} of {pod} does not keep running",
-                fr=f"le conteneur {container} de {pod} ne reste pas en marche",
-            ),
-            wanted=Text(en="a container that runs", fr="un conteneur qui tourne"),
-            try_=f"kubectl logs {pod.name} -n {pod.namespace} -c {container} --previous",
-        ) from error
+    return in_container(pod, container, lambda: disturb.exec(pod, container, command, undo=undo), ended=ENDED)
 
 
 def _no_row(pod: Pod, container: str, done: Completed) -> Unmet:

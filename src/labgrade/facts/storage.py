@@ -88,6 +88,11 @@ class PersistentVolume(Fact):
         return str(self.status.get("phase", ""))
 
     @property
+    def folder(self) -> str:
+        """The folder of its node in which it lies; empty where it is in none."""
+        return str((self.spec.get("local") or self.spec.get("hostPath") or {}).get("path") or "")
+
+    @property
     def provisioned_by(self) -> str:
         """The provisioner that made it; empty for one that was made by hand."""
         return self.annotations.get(PROVISIONED_BY, "")
