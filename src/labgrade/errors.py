@@ -16,6 +16,10 @@ class HarnessError(Exception):
     """We could not look. Costs nobody a point: the check ends in `error`, a command with exit code 3."""
 
 
+class TimeUp(HarnessError):
+    """It took longer than it was given: no reason to try the same again."""
+
+
 class Unmet(AssertionError):
     """The lab asks for something that the cluster does not show. Costs points.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import tenacity
@@ -18,6 +20,9 @@ TRANSPORT_PAUSE_SECONDS = 0.25
 TRANSPORT_SECONDS = 8.0
 """After so long no further try begins."""
 
+RESTORING_SECONDS = 30.0
+"""What somebody whose time is up gets to put back what they changed."""
+
 RETRY_AFTER_SECONDS = 3.0
 """The longest that a server which asks for more time is given at once."""
 
@@ -25,6 +30,8 @@ RETRY_AFTER_SECONDS = 3.0
 def _passing(error: BaseException) -> bool:
     """Worth another try: the server was not reached, or said that it is busy or unwell."""
     status = getattr(error, "status", None)
+    if isinstance(error, errors.TimeUp):
+        return False
     return isinstance(error, errors.HarnessError) and (status is None or status == 429 or status >= 500)
 
 
@@ -104,6 +111,30 @@ def every(seconds: float, action: Callable[[], None]) -> Callable[[], None]:
 
     threading.Thread(target=loop, daemon=True).start()
     return stop.set
+
+
+@contextmanager
+def within(seconds: float | None) -> Generator[None]:
+    """TimeUp in the midst of what is done within, once it has taken so long; None: it may take for ever.
+
+    For the main thread, which alone hears of its alarm clock.
+    """
+    __tracebackhide__ = True
+    if seconds is None:
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise errors.TimeUp(f"it took longer than the {seconds:g} seconds that it was given")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    # Again later: whatever takes a HarnessError for an answer may have taken the first one.
+    signal.setitimer(signal.ITIMER_REAL, seconds, RESTORING_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 monotonic = time.monotonic

@@ -19,6 +19,7 @@ from labgrade.grading import events
 from labgrade.grading.outcomes import Scoresheet, selected
 from labgrade.grading.session import Grading, Options
 from labgrade.model import Lab, Outcome
+from labgrade.patience import within
 from labgrade.terminal import line
 from labgrade.text import default_language
 
@@ -36,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--settle-timeout", type=float, metavar="SECONDS", help="patience with the cluster; default: lab.yaml's"
     )
+    group.addoption("--check-timeout", type=float, metavar="SECONDS", help="a check that takes longer ends in error")
     group.addoption("--labgrade-run", help=argparse.SUPPRESS)
     group.addoption("--labgrade-events", type=int, help=argparse.SUPPRESS)
     group.addoption("--labgrade-lease-held", action="store_true", help=argparse.SUPPRESS)
@@ -154,11 +156,12 @@ class Marking:
             grading.prober.asked.clear()  # what an earlier attempt saw is no evidence for this one
             pyfuncitem.obj(**arguments)
 
-        if sheet.check(pyfuncitem.name.removeprefix("test_")).disturbs:
-            grading.reconciler.calm_down()
-            judge()
-        else:
-            grading.reconciler.until_met(judge)
+        with within(self._config.option.check_timeout):
+            if sheet.check(pyfuncitem.name.removeprefix("test_")).disturbs:
+                grading.reconciler.calm_down()
+                judge()
+            else:
+                grading.reconciler.until_met(judge)
         return True
 
     @pytest.hookimpl(wrapper=True)

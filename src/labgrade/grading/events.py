@@ -43,9 +43,14 @@ class Event:
         return outcome_from(Field(self.data["outcome"], ("outcome",)))
 
 
+LONGEST = 16 * 1024 * 1024
+"""Bytes of one event; what sends more has lost its head, and is no longer listened to."""
+
+
 def received(stream: IO[bytes]) -> Iterator[Event]:
     """Events until the pytest process is gone; a last line that was torn by its death is dropped."""
-    for line in stream:
-        if line.endswith(b"\n"):
-            data = json.loads(line)
-            yield Event(data.pop("event"), data)
+    for line in iter(lambda: stream.readline(LONGEST), b""):
+        if not line.endswith(b"\n"):
+            return
+        data = json.loads(line)
+        yield Event(data.pop("event"), data)

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO
 
 from labgrade import engine, result
 from labgrade.course.library import Course
 from labgrade.errors import HarnessError, UsageError
+from labgrade.grading.child import Call, Child, Spawned, Start
 from labgrade.grading.events import Event, received
 from labgrade.grading.outcomes import selected
-from labgrade.model import Check, ClusterInfo, Lab, LabResult, Outcome
+from labgrade.model import Check, ClusterInfo, Lab, LabResult, Outcome, Student
+from labgrade.patience import RESTORING_SECONDS
 from labgrade.runid import new_run
 from labgrade.text import Text, text
-from labgrade.wholefile import written
 
 LOG = "labgrade.log"
 CLEARED = ("PYTEST", "PYTHON")
@@ -44,6 +43,15 @@ class Order:
     disturb: bool = True
     timeout: float | None = None
     lease_held: bool = False
+    student: Student | None = None
+    digest: str | None = None
+    """The course's, where it is known already; taking it reads every file that judges."""
+    check_seconds: float | None = None
+    """A check that takes longer ends in error."""
+    seconds: float | None = None
+    """A grading that takes longer is interrupted."""
+    memory: int | None = None
+    """MiB of data that the grading process may hold."""
 
 
 class Interrupted(Exception):
@@ -67,34 +75,50 @@ def grade(
     to grade, Interrupted after Ctrl-C; a result is on disk in each case: an earlier complete one until a cluster was
     reached, else this one.
     """
-    chosen = selected(order.lab, only=order.only, disturb=order.disturb)
-    writer, run = result.Writer(folder), new_run()
-    spared = result.complete_in(folder)
+    writer, spared = result.Writer(folder), result.complete_in(folder)
 
     def keep(sheet: LabResult) -> None:
         if sheet.cluster.uid or not spared:
             writer.write(sheet)
 
+    return conduct(order, folder / LOG, keep=keep, began=began, told=told)
+
+
+def conduct(
+    order: Order,
+    log: Path,
+    *,
+    keep: Callable[[LabResult], None],
+    began: Callable[[Check], None] = lambda _: None,
+    told: Callable[[Outcome], None] = lambda _: None,
+    start: Start = Spawned,
+) -> LabResult:
+    """Like `grade`, with the result as it grows given to `keep`, the last time right before whatever is raised."""
+    chosen, run = selected(order.lab, only=order.only, disturb=order.disturb), new_run()
     fatal: HarnessError | UsageError | None = None
-    with _pytest(order, run, folder / LOG) as process, _interruptible(process) as interrupted:
+    with _running_child(start(_call(order, run, log))) as child, _interruptible(child) as interrupted:
         # The digest takes time, and so does the start of pytest: both at once.
         sheet = _blank(order, run)
         keep(sheet)
-        for event in received(process.events):
-            if event.kind == "begin":
-                began(order.lab.check(event.data["check"]))
-            elif event.kind == "outcome":
-                told(event.outcome)
-            elif event.kind == "fatal":
-                fatal = _fatal(event)
-            sheet = _grown(sheet, event, order.lab)
-            keep(sheet)
-        process.child.wait()
+        with _limited(child, order.seconds) as late:
+            for event in received(child.events):
+                if event.kind == "begin":
+                    began(order.lab.check(event.data["check"]))
+                elif event.kind == "outcome":
+                    told(event.outcome)
+                elif event.kind == "fatal":
+                    fatal = _fatal(event)
+                sheet = _grown(sheet, event, order.lab)
+                keep(sheet)
+            child.events.close()  # a process that we stopped listening to must not wait for us
+            child.ended()
     missing = [check.id for check in chosen if check.id in sheet.not_run]
     if interrupted:
         sheet = replace(sheet, note=INTERRUPTED)
+    elif late.is_set() and missing:
+        fatal = HarnessError(f"it took longer than the {order.seconds:g} seconds that one student's lab gets")
     elif fatal is None and missing:
-        fatal = HarnessError(f"the suite of {order.lab.id} ended early; its own words are in {folder / LOG}")
+        fatal = HarnessError(f"the suite of {order.lab.id} ended early; its own words are in {log}")
     if fatal:
         sheet = replace(sheet, note=text(str(fatal)))
     sheet = replace(sheet, finished=_now())
@@ -112,7 +136,7 @@ def _blank(order: Order, run: str) -> LabResult:
         lab_id=lab.id,
         lab_title=lab.title,
         tool_version=version("labgrade"),
-        course_digest=order.course.digest(),
+        course_digest=order.digest or order.course.digest(),
         run=run,
         cluster=ClusterInfo("", "", ""),
         started=_now(),
@@ -120,6 +144,7 @@ def _blank(order: Order, run: str) -> LabResult:
         possible=sum(check.points for check in lab.checks),
         outcomes=(),
         not_run=tuple(check.id for check in lab.checks),
+        student=order.student,
     )
 
 
@@ -144,65 +169,67 @@ def _fatal(event: Event) -> HarnessError | UsageError:
     return kind(event.data["message"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Process:
-    child: subprocess.Popen[bytes]
-    events: IO[bytes]
-
-
-@contextmanager
-def _pytest(order: Order, run: str, log: Path) -> Generator[_Process]:
-    with written(log):
-        words = log.open("wb")
-    reading, writing = os.pipe()
-    with words, os.fdopen(reading, "rb") as events:
-        child = subprocess.Popen(
-            _command(order, run, writing),
-            cwd=order.course.folder,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=subprocess.STDOUT,
-            pass_fds=(writing,),
-            # Of its own, so that Ctrl-C reaches it once, from us: a second one would cut its restoring short.
-            start_new_session=True,
-        )
-        os.close(writing)
-        _running.add(child)
-        try:
-            yield _Process(child, events)
-        finally:
-            if child.poll() is None:
-                child.send_signal(signal.SIGINT)
-                child.wait()
-            _running.discard(child)
-
-
-_running: set[subprocess.Popen[bytes]] = set()
+_running: set[Child] = set()
 
 
 def interrupt_all() -> None:
     """Asks every grading of this process to restore and end; for gradings in threads, which hear no signals."""
     for child in tuple(_running):
-        child.send_signal(signal.SIGINT)
+        child.interrupt()
 
 
-def _command(order: Order, run: str, events: int) -> list[str]:
+@contextmanager
+def _running_child(child: Child) -> Generator[Child]:
+    """Whatever happens, it has ended afterwards."""
+    _running.add(child)
+    try:
+        yield child
+    finally:
+        if not child.ended(0):
+            child.interrupt()
+            child.ended()
+        _running.discard(child)
+
+
+@contextmanager
+def _limited(child: Child, seconds: float | None) -> Generator[threading.Event]:
+    """Interrupts the process when its time is up, and kills it where it does not heed that."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        child.interrupt()
+        if not child.ended(RESTORING_SECONDS):
+            child.kill()
+
+    timer = threading.Timer(seconds or 0.0, end)
+    timer.daemon = True
+    if seconds is not None:
+        timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+def _call(order: Order, run: str, log: Path) -> Call:
     root = order.course.folder
-    command = [sys.executable, "-P", "-m", "pytest", f"--rootdir={root}", "-c", str(root / "pyproject.toml")]
-    command += ["-p", "labgrade.plugin", "-p", "no:cacheprovider", "-q", "-rA", "--color=no", "--log-cli-level=INFO"]
-    command += [f"--labgrade-events={events}", f"--labgrade-run={run}"]
+    arguments = [f"--rootdir={root}", "-c", str(root / "pyproject.toml"), "-p", "labgrade.plugin"]
+    arguments += ["-p", "no:cacheprovider", "-q", "-rA", "--color=no", "--log-cli-level=INFO"]
     options = {
+        "labgrade-run": run,
         "kubeconfig": order.kubeconfig,
         "context": order.context,
         "namespace": order.namespace,
         "settle-timeout": order.timeout,
+        "check-timeout": order.check_seconds,
     }
-    command += [f"--{name}={value}" for name, value in options.items() if value is not None]
-    command += [f"--only={name}" for name in order.only]
-    command += [] if order.disturb else ["--no-disturb"]
-    command += ["--labgrade-lease-held"] if order.lease_held else []
-    return [*command, str(order.lab.folder / "test_lab.py")]
+    arguments += [f"--{name}={value}" for name, value in options.items() if value is not None]
+    arguments += [f"--only={name}" for name in order.only]
+    arguments += [] if order.disturb else ["--no-disturb"]
+    arguments += ["--labgrade-lease-held"] if order.lease_held else []
+    arguments.append(str(order.lab.folder / "test_lab.py"))
+    return Call(tuple(arguments), root, _environment(), log, order.memory)
 
 
 def _environment() -> dict[str, str]:
@@ -214,13 +241,13 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _interruptible(process: _Process) -> Generator[Sequence[int]]:
+def _interruptible(child: Child) -> Generator[Sequence[int]]:
     """Hands Ctrl-C and SIGTERM on to pytest, which restores and ends; the list tells whether any came."""
     came: list[int] = []
 
     def hand_on(number: int, _: object) -> None:
         if not came:
-            process.child.send_signal(signal.SIGINT)
+            child.interrupt()
         came.append(number)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
