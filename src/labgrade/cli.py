@@ -22,6 +22,7 @@ COMMANDS = {
     "list": "show the labs, what each is worth and needs, and what you have earned",
     "start": "put a lab's starting state in place and show its handout",
     "check": "grade a lab on the cluster as it is, with hints on failures",
+    "grade": "grade a cohort: many students, one or several labs, at once",
     "report": "make reports again from stored results, without a cluster",
     "prove": "show that a lab grades right: starter 0, solution everything, each mistake what it should",
     "lint": "say what is wrong, missing or still blank in labs",
@@ -32,7 +33,7 @@ COMMANDS = {
 
 FINE, FINDINGS, USAGE, HARNESS, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = (
-    "exit codes: 0 fine, everything earned · 1 points missing, a lab unproven, or findings of lint · "
+    "exit codes: 0 fine, everything earned, every student graded · 1 points missing, a lab unproven, or findings of lint · "
     "2 wrong usage or invalid input · 3 the harness could not do its work · 130 interrupted"
 )
 

@@ -44,6 +44,8 @@ class Task:
     only: tuple[str, ...] = ()
     disturb: bool = True
     timeout: float | None = None
+    context: str = ""
+    """What the student or the trainer calls the cluster, for reports; untrusted."""
     shared: bool = False
     """Others of the batch have their work on the same cluster, in other namespaces."""
 

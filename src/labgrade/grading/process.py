@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -52,6 +52,8 @@ class Order:
     """A grading that takes longer is interrupted."""
     memory: int | None = None
     """MiB of data that the grading process may hold."""
+    environment: Mapping[str, str] | None = None
+    """The grading process's, complete; None: this one's, less what could change the judgement."""
 
 
 class Interrupted(Exception):
@@ -98,7 +100,7 @@ def conduct(
     fatal: HarnessError | UsageError | None = None
     with _running_child(start(_call(order, run, log))) as child, _interruptible(child) as interrupted:
         # The digest takes time, and so does the start of pytest: both at once.
-        sheet = _blank(order, run)
+        sheet = blank(order, run)
         keep(sheet)
         with _limited(child, order.seconds) as late:
             for event in received(child.events):
@@ -130,7 +132,8 @@ def conduct(
     return sheet
 
 
-def _blank(order: Order, run: str) -> LabResult:
+def blank(order: Order, run: str = "") -> LabResult:
+    """The result before anything was looked at."""
     lab = order.lab
     return LabResult(
         lab_id=lab.id,
@@ -229,11 +232,12 @@ def _call(order: Order, run: str, log: Path) -> Call:
     arguments += [] if order.disturb else ["--no-disturb"]
     arguments += ["--labgrade-lease-held"] if order.lease_held else []
     arguments.append(str(order.lab.folder / "test_lab.py"))
-    return Call(tuple(arguments), root, _environment(), log, order.memory)
+    return Call(tuple(arguments), root, _environment(order), log, order.memory)
 
 
-def _environment() -> dict[str, str]:
-    environment = {name: value for name, value in engine.tools().items() if not name.startswith(CLEARED)}
+def _environment(order: Order) -> dict[str, str]:
+    given = engine.tools(order.environment)
+    environment = {name: value for name, value in given.items() if not name.startswith(CLEARED)}
     if named := environment.get("KUBECONFIG"):
         # Relative to where the command was typed; pytest works in the course.
         environment["KUBECONFIG"] = os.pathsep.join(str(Path(each).absolute()) for each in named.split(os.pathsep))

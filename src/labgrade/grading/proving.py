@@ -20,7 +20,7 @@ from labgrade.grading.planning import NONE, Chain, Shared, plan
 from labgrade.grading.proof import Case, Finding
 from labgrade.kubeconfig import read
 from labgrade.model import Cni, Lab
-from labgrade.providers import PROVIDERS, ClusterSpec, cilium
+from labgrade.providers import PROVIDERS, ClusterSpec, cilium, own
 from labgrade.runid import new_run
 
 
@@ -134,24 +134,14 @@ class Proving:
     def _cluster(self, name: str, images: Iterable[str], *, cni: Cni, config: Path | None = None) -> Generator[Path]:
         """A cluster; its kubeconfig. Never the current context, always removed."""
         with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
-            wanted = tuple(dict.fromkeys(images))
-            network = None if config else cni
-            spec = ClusterSpec(
-                name,
-                Path(folder) / "kubeconfig",
-                wanted,
-                config=config,
-                cni=network,
-                cni_images=cni == "cilium" and network is None,
-                beside=Path(folder) / "shared",
-            )
+            spec = own.described(name, Path(folder), images, cni=cni, config=config)
             if config:
                 self._own = spec
             try:
                 PROVIDERS["kind"].start(spec, self._say)
                 yield spec.kubeconfig
             finally:
-                _remove(spec)
+                own.remove(PROVIDERS["kind"], spec)
 
     def _stop(self) -> None:
         self._stopping.set()
@@ -159,14 +149,7 @@ class Proving:
         if self._own:
             # Its thread removes it, too, but only once whatever it waits for has come or failed.
             with suppress(HarnessError):
-                _remove(self._own)
-
-
-def _remove(spec: ClusterSpec) -> None:
-    """Removes the cluster and what its Pods left on this machine."""
-    with suppress(HarnessError):  # there may be no cluster yet, or no more
-        PROVIDERS["kind"].empty(spec)
-    PROVIDERS["kind"].stop(spec.name)
+                own.remove(PROVIDERS["kind"], self._own)
 
 
 def _for_steps(lab: Lab) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from labgrade.kubeconfig import pem
 from labgrade.kubeconfig.refusal import CLUSTER_REFUSED, FRESH, INLINE, USER_REFUSED, Place, quoted
@@ -62,6 +63,11 @@ def read(path: Path, *, context: str | None = None, allowed_hosts: Collection[st
     server, ca = _cluster(*cluster, allowed_hosts)
     cert, key, token = _user(*user)
     return Access(server=server, ca=ca, cert=cert, key=key, token=token, context=name)
+
+
+def is_here(access: Access) -> bool:
+    """Whether the server has a loopback address, which is another machine's on each machine."""
+    return _host_is_here(urlsplit(access.server).hostname or "")
 
 
 def expired(access: Access, now: datetime) -> datetime | None:
@@ -188,7 +194,7 @@ def _server(place: Place, server: str | None, hosts: Collection[str]) -> str | N
     host, port = match["host"].lower(), match["port"]
     if port is not None and not 0 < int(port) <= 65535:
         raise place.refusal(f"has the server {quoted(server)}", f"{port} is no port")
-    if not _is_here(host) and _bare(host) not in {_bare(each.strip().lower()) for each in hosts}:
+    if not _host_is_here(host) and _bare(host) not in {_bare(each.strip().lower()) for each in hosts}:
         why = f"{host} is not this machine, and its file must not decide where the grader connects to"
         remedy = f"{FRESH}, or if you know that machine: LABGRADE_ALLOWED_HOSTS=HOST labgrade …"
         raise place.refusal(f"has the server {quoted(server)}", why, remedy)
@@ -217,7 +223,7 @@ def _bare(host: str) -> str:
         return bare
 
 
-def _is_here(host: str) -> bool:
+def _host_is_here(host: str) -> bool:
     try:
         return ipaddress.ip_address(_bare(host)).is_loopback
     except ValueError:

@@ -1,0 +1,172 @@
+"""The batch: hands tasks out, keeps at once what comes back, and ends, whatever single students' work does."""
+
+from __future__ import annotations
+
+import queue
+import signal
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from labgrade.cohort.model import Attempt, Cohort
+from labgrade.cohort.preparing import Refusal, Setting, blank, chains, prepared
+from labgrade.cohort.refusal import Refused
+from labgrade.cohort.task import Crew, Graded, Task
+from labgrade.errors import HarnessError, UsageError
+from labgrade.grading.process import INTERRUPTED
+from labgrade.model import Lab
+from labgrade.patience import monotonic
+from labgrade.text import Text, harmless, text
+
+LOOK_SECONDS = 0.25
+"""Between two looks at the clock while nothing comes back."""
+
+TIME_UP = Text(en="The time for the whole batch was up.", fr="Le temps de tout le lot était écoulé.")
+
+Keep = Callable[[Attempt, str], None]
+"""Is given every attempt as it comes, with the end of pytest's words; HarnessError where it cannot be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a batch ended."""
+
+    left: int
+    """How many labs of students were not graded after all."""
+    why: Text = Text("", "")
+    """INTERRUPTED or TIME_UP; empty where nothing is left."""
+
+
+class Batch:
+    """One round over a cohort."""
+
+    def __init__(self, cohort: Cohort, labs: Sequence[Lab], setting: Setting, round_: int, keep: Keep) -> None:
+        self._cohort, self._labs, self._setting = cohort, labs, setting
+        self._round, self._keep = round_, keep
+        self._came = queue.SimpleQueue[tuple[Task, "Future[Graded]"]]()
+        self._why = Text("", "")
+        self._trouble: HarnessError | UsageError | None = None
+        self._left = 0
+
+    def prepare(self, done: Iterable[tuple[str, str]]) -> list[Task]:
+        """The tasks of those that are not `done`, by student and lab; why others cannot be graded is kept at once."""
+        graded = set(done)
+        pairs = [(member, lab) for lab in self._labs for member in self._cohort.members]
+        wanted = [(member, lab) for member, lab in pairs if (member.student.id, lab.id) not in graded]
+        tasks, refusals = prepared(self._cohort, self._labs, wanted, self._setting)
+        for refusal in refusals:
+            self._keep(self._refused(refusal), "")
+        return tasks
+
+    def run(self, tasks: Sequence[Task], crew: Crew) -> Ending:
+        """Has all tasks graded, or what is under way restored and ended, on Ctrl-C or when the time is up.
+
+        HarnessError where results can no longer be kept; those kept before are safe.
+        """
+        began, waiting = monotonic(), chains(tasks, self._labs)
+        rest = {chain[0].name: chain[1:] for chain in waiting}
+        with self._interruptible():
+            under_way = sum(self._hand_out(chain[0], crew) for chain in waiting)
+            stopped = False
+            while under_way:
+                if self._why and not stopped:
+                    crew.interrupt()
+                    stopped = True
+                with suppress(queue.Empty):
+                    task, future = self._came.get(timeout=LOOK_SECONDS)
+                    under_way -= 1
+                    self._take(task, future)
+                    behind = rest.pop(task.name)
+                    if behind and not self._why:
+                        rest[behind[0].name] = behind[1:]
+                        under_way += self._hand_out(behind[0], crew)
+                    else:
+                        self._left += len(behind)
+                whole = self._cohort.limits.whole
+                if whole is not None and monotonic() - began > whole:
+                    self._why = self._why or TIME_UP
+        if self._trouble:
+            raise self._trouble
+        return Ending(self._left, self._why if self._left else Text("", ""))
+
+    def _hand_out(self, task: Task, crew: Crew) -> int:
+        """One more under way."""
+        try:
+            future = crew.hand_out(task)
+        except HarnessError as error:
+            future = Future[Graded]()
+            future.set_exception(error)
+        future.add_done_callback(lambda done: self._came.put((task, done)))
+        return 1
+
+    def _take(self, task: Task, future: Future[Graded]) -> None:
+        """Keeps what came back, unless it was only begun, or nothing can be kept any more."""
+        if future.cancelled():
+            self._left += 1
+            return
+        error = future.exception()
+        if error and not isinstance(error, HarnessError):
+            error = HarnessError(f"labgrade itself went wrong: {error!r}")
+        graded = self._unjudged(task, error) if error else future.result()
+        if graded.result.note == INTERRUPTED or self._trouble:
+            self._left += 1
+            return
+        try:
+            self._keep(self._attempt(task, graded), graded.log)
+        except (HarnessError, UsageError) as trouble:
+            self._trouble, self._why = trouble, text(str(trouble))
+
+    def _attempt(self, task: Task, graded: Graded) -> Attempt:
+        handed_in = task.submission
+        submitted = next((each.submitted for each in self._cohort.members if each.student == task.student), None)
+        return Attempt(
+            student=task.student.id,
+            lab=task.lab,
+            round=self._round,
+            result=graded.result,
+            seconds=graded.seconds,
+            ours=graded.ours,
+            submission=handed_in.digest if handed_in else "",
+            submitted=_stamp(submitted) if submitted else (handed_in.submitted if handed_in else ""),
+            notes=graded.notes,
+        )
+
+    def _unjudged(self, task: Task, error: BaseException) -> Graded:
+        lab = next(lab for lab in self._labs if lab.id == task.lab)
+        return Graded(replace(blank(task.student, lab, self._setting.course), note=_note(error)), 0.0)
+
+    def _refused(self, refusal: Refusal) -> Attempt:
+        lab = next(lab for lab in self._labs if lab.id == refusal.lab)
+        sheet = blank(refusal.member.student, lab, self._setting.course)
+        return Attempt(
+            student=refusal.member.student.id,
+            lab=lab.id,
+            round=self._round,
+            result=replace(sheet, note=_note(refusal.error)),
+            seconds=0.0,
+            ours=isinstance(refusal.error, HarnessError),
+        )
+
+    @contextmanager
+    def _interruptible(self) -> Generator[None]:
+        """Ctrl-C and SIGTERM, however often, ask for one orderly end; never in the midst of keeping a result."""
+
+        def note(*_: object) -> None:
+            self._why = self._why or INTERRUPTED
+
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _note(error: BaseException) -> Text:
+    return error.why if isinstance(error, Refused) else text(harmless(str(error)))
+
+
+def _stamp(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
