@@ -36,7 +36,7 @@ KEPT_STARTS = ("LC_", "XDG_", "DOCKER_", "LABGRADE_")
 """What a grading process gets of our environment: enough to find programs, caches and the engine."""
 
 LONGEST_LOG = 64 * 1024
-"""Of pytest's words, so many characters from the end are kept."""
+"""Of pytest's words, so many bytes from the end are kept."""
 
 
 class Grader:
@@ -47,17 +47,19 @@ class Grader:
         course: Course,
         *,
         clusters: int = 1,
+        images: tuple[str, ...] = (),
         told: Told = lambda _: None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`clusters`: how many practice clusters there may be for submissions, made when they are needed.
+        """`clusters`: how many practice clusters there may be for submissions, made when they are needed; `images` are
+        put onto each of them.
 
         `told` hears of every task's progress and `say` of clusters, both from several threads.
         """
         self._course, self._told = course, told
         self._digest = course.digest()
         self._tenancies = Tenancies()
-        self._clusters, self._say = clusters, say
+        self._clusters, self._images, self._say = clusters, images, say
         self._pool: Pool | None = None
         self._turn = threading.Lock()
         self._stopping = threading.Event()
@@ -166,7 +168,7 @@ class Grader:
 
         with self._turn:
             if self._pool is None:
-                self._pool = Pool(self._clusters, say=self._say)
+                self._pool = Pool(self._clusters, say=self._say, images=self._images)
             return self._pool
 
 
@@ -251,7 +253,7 @@ def _host(task: Task) -> str:
 
 
 def _own_cluster(lab: Lab, submission: Submission, folder: Path) -> Path | None:
-    """The kind configuration that the lab is about, theirs or the one that they begin with; None: any cluster will do."""
+    """The kind configuration that the lab is about, theirs or the one they begin with; None: any cluster will do."""
     if CLUSTER not in submission.files:
         return answers.starter(lab).cluster
     path = folder / CLUSTER
@@ -261,6 +263,8 @@ def _own_cluster(lab: Lab, submission: Submission, folder: Path) -> Path | None:
 
 def _end_of(log: Path) -> str:
     try:
-        return log.read_text(encoding="utf-8", errors="replace")[-LONGEST_LOG:]
+        with log.open("rb") as words:
+            words.seek(max(0, log.stat().st_size - LONGEST_LOG))
+            return words.read(LONGEST_LOG).decode("utf-8", "replace")
     except OSError:
         return ""

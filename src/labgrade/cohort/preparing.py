@@ -49,6 +49,8 @@ class Setting:
     only: tuple[str, ...] = ()
     disturb: bool = True
     timeout: float | None = None
+    apart: bool = False
+    """Tasks go to several machines, so nobody can hold the Lease of a cluster for all who work on it."""
 
 
 def prepared(
@@ -65,7 +67,7 @@ def prepared(
             tasks.append(_task(cohort, member, lab, setting, away, several=len(labs) > 1))
         except (UsageError, HarnessError) as error:
             refusals.append(Refusal(member, lab.id, error))
-    return _with_neighbours(tasks), refusals
+    return (tasks if setting.apart else _with_neighbours(tasks)), refusals
 
 
 def _task(cohort: Cohort, member: Member, lab: Lab, setting: Setting, away: _Away, *, several: bool) -> Task:

@@ -23,6 +23,10 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["labgrade.cohort.preloaded"])
 
 
+LARGEST_FILE = 128 * 1024 * 1024
+"""Bytes that any file may have which a grading process writes, its log above all: the disk is everybody's."""
+
+
 class Forked:
     """See `labgrade.grading.child.Child`: as good as a Python of its own, and there in a few milliseconds."""
 
@@ -87,6 +91,8 @@ def _judge(call: Call, events: Connection, alive: Connection) -> None:
 def _limit(memory: int | None) -> None:
     import resource
 
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory is not None:
         size = memory * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_DATA, (size, size))

@@ -122,7 +122,13 @@ class _Run:
         started = _now()
         ids = [member.student.id for member in self._cohort.members]
         round_ = self._store.begin(self._cohort.labs, ids, self._digest, resume=self._args.resume)
-        setting = Setting(self._digest, tuple(self._args.only), not self._args.no_disturb, self._args.timeout)
+        setting = Setting(
+            self._digest,
+            tuple(self._args.only),
+            not self._args.no_disturb,
+            self._args.timeout,
+            apart=self._args.scheduler is not None,
+        )
         batch = Batch(self._cohort, self._labs, setting, round_, self._keep)
         ending = Ending(0)
         try:
@@ -156,7 +162,8 @@ class _Run:
 
         clusters = self._args.clusters or _bearable_clusters()
         jobs = min(self._args.jobs or _bearable_jobs(), len(tasks))
-        grader = Grader(self._course, clusters=clusters, told=self._screen.told, say=self._screen.say)
+        images = tuple(dict.fromkeys(image for lab in self._labs if not lab.cluster for image in lab.images))
+        grader = Grader(self._course, clusters=clusters, images=images, told=self._screen.told, say=self._screen.say)
         return LocalCrew(grader, jobs=jobs, clusters=clusters)
 
     def _tls(self) -> list[Path | None]:
