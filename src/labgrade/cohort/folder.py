@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from labgrade import exports
+from labgrade import exports, result
 from labgrade.cohort import marks
 from labgrade.cohort.model import Attempt, CohortResult
+from labgrade.errors import UsageError
 from labgrade.exports.cohort import COHORT_EXPORTS
 from labgrade.grading.process import LOG
 from labgrade.model import Lab
@@ -22,9 +23,7 @@ OF_EACH, OF_ALL = ("junit", "html"), ("json", "csv", "html", "junit")
 class Folder:
     """Where a cohort's files go; UsageError or HarnessError (disk full) where they cannot."""
 
-    def __init__(
-        self, path: Path, labs: Sequence[Lab], *, formats: Iterable[str], language: Language
-    ) -> None:
+    def __init__(self, path: Path, labs: Sequence[Lab], *, formats: Iterable[str], language: Language) -> None:
         self.path, self._labs = path, labs
         self._language: Language = language
         wanted = tuple(formats)
@@ -33,6 +32,15 @@ class Folder:
         self._of_each = (*(name for name in of_each if name != "json"), "json")
         self._of_all = tuple(dict.fromkeys((*OF_ALL, *(name for name in wanted if name in COHORT_EXPORTS))))
         make_folder(path)
+
+    def holds(self, attempt: Attempt) -> bool:
+        """Whether the reports that are there are on that attempt."""
+        path = self.path / marks.folder(attempt.student, attempt.lab, self._labs) / result.FILE_NAME
+        try:
+            found = result.read(path)
+        except UsageError:
+            return False
+        return (found.run, found.started) == (attempt.result.run, attempt.result.started)
 
     def write_student(self, attempt: Attempt, log: str | None = None) -> None:
         """The reports on one attempt, and with a `log` also pytest's words on it."""

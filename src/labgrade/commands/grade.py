@@ -141,6 +141,7 @@ class _Run:
                         ending = batch.run(tasks, crew)
         finally:
             # Whatever ended it: what is in the database is in the reports.
+            self._mend()
             graded = self._graded(started, finished=None if ending.left else _now())
             files = self._folder.write_cohort(graded)
         self._summarise(graded, ending, files)
@@ -173,12 +174,26 @@ class _Run:
     def _keep(self, attempt: Attempt, log: str) -> None:
         self._store.keep(attempt)
         self._remember(attempt)
-        key = (attempt.student, attempt.lab)
-        mine = marks.judged(self._cohort, self._attempts[key])[key]
-        counts = marks.counting(mine, self._cohort.counts, self._digest)
-        if counts and counts.attempt is attempt:
+        if self._counting(attempt.student, attempt.lab) is attempt:
             self._folder.write_student(attempt, log)
         self._screen.kept(attempt)
+
+    def _counting(self, student: str, lab: str) -> Attempt | None:
+        """The attempt that makes the grade."""
+        found = self._attempts.get((student, lab))
+        if not found:
+            return None
+        judged = marks.judged(self._cohort, found)[student, lab]
+        counts = marks.counting(judged, self._cohort.counts, self._digest)
+        return counts and counts.attempt
+
+    def _mend(self) -> None:
+        """Reports that are missing, or are of an attempt that does not count any more, are made from the database."""
+        for member in self._cohort.members:
+            for lab in self._labs:
+                attempt = self._counting(member.student.id, lab.id)
+                if attempt and not self._folder.holds(attempt):
+                    self._folder.write_student(attempt)
 
     def _remember(self, attempt: Attempt) -> None:
         """As the database does: of an incomplete one and a later one of the same round, the later one stays."""

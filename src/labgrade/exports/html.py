@@ -50,7 +50,7 @@ class Said:
 def render(result: LabResult, *, language: Language) -> str:
     """The page, which is well-formed XML, too; `language` is what it opens in, the reader can switch."""
     first = mend_first(result)
-    return _template().render(
+    return template(TEMPLATE).render(
         result=result,
         language=language,
         first=first,
@@ -63,7 +63,7 @@ def render(result: LabResult, *, language: Language) -> str:
         seen=_seen,
         bar=_bar(result),
         counts=[(state, sum(o.state == state for o in result.outcomes)) for state in STATES],
-        moment=_moment,
+        moment=moment,
         seconds=_seconds(result),
         marks=MARKS,
         words=wording,
@@ -109,7 +109,7 @@ def _bar(result: LabResult) -> list[Part]:
     return [*bar, Part("not-run", left, 0)] if result.not_run and left > 0 else bar
 
 
-def _moment(time: str) -> str:
+def moment(time: str) -> str:
     """`2026-01-31 09:00:00 UTC`; words that are no time stay as they are."""
     found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)", time, re.ASCII)
     return f"{found[1]} {found[2]} UTC" if found else time
@@ -125,7 +125,8 @@ def _seconds(result: LabResult) -> int | None:
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A page of reports/templates, which escapes all that it prints."""
     return Environment(
         loader=FileSystemLoader(home() / "reports" / "templates"),
         autoescape=True,
@@ -133,7 +134,7 @@ def _template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    ).get_template(TEMPLATE)
+    ).get_template(name)
 
 
 def _finalize(value: Any) -> Any:
