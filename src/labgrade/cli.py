@@ -33,7 +33,7 @@ COMMANDS = {
 
 FINE, FINDINGS, USAGE, HARNESS, INTERRUPTED = 0, 1, 2, 3, 130
 EXIT_CODES = (
-    "exit codes: 0 fine, everything earned, every student graded · 1 points missing, a lab unproven, or findings of lint · "
+    "exit codes: 0 fine, everything earned, every student graded · 1 points missing, a lab unproven, or findings · "
     "2 wrong usage or invalid input · 3 the harness could not do its work · 130 interrupted"
 )
 

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from labgrade import jsontext
 from labgrade.errors import UsageError
+from labgrade.jsontext import number
 from labgrade.model import ClusterInfo, Json, LabResult, Outcome, Student
 from labgrade.resultform import Field
-from labgrade.text import harmless
 from labgrade.wholefile import make_folder, write_whole
 
 SCHEMA = "labgrade/result/v1"
@@ -39,9 +37,9 @@ def to_data(result: LabResult) -> Json:
         "run": result.run,
         "started": result.started,
         "finished": result.finished,
-        "earned": _number(result.earned),
-        "possible": _number(result.possible),
-        "grade": _number(result.grade),
+        "earned": number(result.earned),
+        "possible": number(result.possible),
+        "grade": number(result.grade),
         "complete": result.complete,
         "not_run": list(result.not_run),
         "note": result.note.data(),
@@ -55,9 +53,9 @@ def outcome_data(outcome: Outcome) -> Json:
         "id": outcome.id,
         "title": outcome.title.data(),
         "state": outcome.state,
-        "points": _number(outcome.points),
-        "earned": _number(outcome.earned),
-        "seconds": _number(outcome.seconds),
+        "points": number(outcome.points),
+        "earned": number(outcome.earned),
+        "seconds": number(outcome.seconds),
         "saw": outcome.saw.data(),
         "wanted": outcome.wanted.data(),
         "try": outcome.try_.data(),
@@ -67,18 +65,13 @@ def outcome_data(outcome: Outcome) -> Json:
     }
 
 
-def _number(value: float) -> float:
-    """Whole numbers without `.0`, as people write points."""
-    return int(value) if float(value).is_integer() else value
-
-
 def from_data(data: Any) -> LabResult:
     """The result that `to_data` gave, or another writer of version 1; keys not known are ignored.
 
     UsageError with the key and what was found there, also where the totals contradict the outcomes.
     """
     top = Field(data, ())
-    _check_schema(top)
+    top.get("schema").schema(SCHEMA)
     student = top.get("student")
     result = LabResult(
         lab_id=top.get("lab").get("id").name(),
@@ -99,15 +92,6 @@ def from_data(data: Any) -> LabResult:
     )
     _check_consistent(result, top)
     return result
-
-
-def _check_schema(top: Field) -> None:
-    found = top.get("schema")
-    if found.value == SCHEMA:
-        return
-    if isinstance(found.value, str) and found.value.startswith("labgrade/result/"):
-        found.fail(f"is {found.value!r}, but this labgrade reads {SCHEMA}: use the version that wrote it")
-    found.fail(f"is {found.shown}, but {SCHEMA!r} is expected: this is not a labgrade result")
 
 
 def outcome_from(field: Field) -> Outcome:
@@ -151,46 +135,18 @@ def _check_consistent(result: LabResult, top: Field) -> None:
 
 
 def dumps(result: LabResult) -> str:
-    """The text of result.json: indented, accents readable, safe to show in a terminal, and ending in a newline."""
-    words = json.dumps(to_data(result), ensure_ascii=False, allow_nan=False, indent=2)
-    return re.sub(r"[^\n -~]+", lambda found: _safe(found[0]), words) + "\n"
-
-
-def _safe(characters: str) -> str:
-    return characters if harmless(characters) == characters else "".join(map(_escaped, characters))
-
-
-def _escaped(character: str) -> str:
-    """A JSON escape for what would drive a terminal; other characters stay."""
-    if unicodedata.category(character) == "Cs":
-        # Half a surrogate pair is no character: strict JSON readers refuse its escape, so it is spelled out.
-        return f"\\\\u{ord(character):04x}"
-    if harmless(character) == character:
-        return character
-    return json.dumps(character)[1:-1] if ord(character) != 0x7F else "\\u007f"
+    """The text of result.json, as `jsontext` writes it."""
+    return jsontext.dumps(to_data(result))
 
 
 def loads(words: str) -> LabResult:
     """The result in the text of a result.json; UsageError as for `from_data`."""
-    try:
-        data: Any = json.loads(words, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"not JSON: {error}") from error
-    return from_data(data)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    return from_data(jsontext.loads(words))
 
 
 def read(path: Path) -> LabResult:
     """The result in a file; UsageError (file, key, what was found) where there is none that can be used."""
-    try:
-        return loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+    return jsontext.read(path, loads)
 
 
 def complete_in(folder: Path) -> bool:

@@ -6,11 +6,13 @@ import re
 import reprlib
 import sys
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from labgrade.errors import UsageError
 from labgrade.model import STATES, State
 from labgrade.text import Text, harmless
+
+T = TypeVar("T")
 
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|\+00:00)")
 _MISSING: Any = object()
@@ -76,8 +78,31 @@ class Field:
             self.fail(f"is {self.shown}, but a number of at least 0 is expected")
         return float(value)
 
+    def whole(self) -> int:
+        """A whole number, 0 or more."""
+        if not self.number().is_integer():
+            self.fail(f"is {self.shown}, but a whole number is expected")
+        return int(self.value)
+
+    def one_of(self, options: tuple[T, ...]) -> T:
+        """One of these."""
+        if isinstance(self.value, bool) or self.value not in options:
+            self.fail(f"is {self.shown}, but one of {', '.join(map(str, options))} is expected")
+        return self.value
+
     def state(self) -> State:
         """One of the states that an outcome can have."""
-        if self.value not in STATES:
-            self.fail(f"is {self.shown}, but one of {', '.join(STATES)} is expected")
-        return self.value
+        return self.one_of(STATES)
+
+    def strings(self) -> dict[str, str]:
+        """An object whose values are strings."""
+        return {key: Field(value, (*self.key, key)).string() for key, value in self._expect(dict, "an object").items()}
+
+    def schema(self, expected: str) -> None:
+        """Fails unless this is the name of that form, such as `labgrade/result/v1`."""
+        kind = expected.rpartition("/")[0]
+        if self.value == expected:
+            return
+        if isinstance(self.value, str) and self.value.startswith(f"{kind}/"):
+            self.fail(f"is {self.value!r}, but this labgrade reads {expected}: use the version that wrote it")
+        self.fail(f"is {self.shown}, but {expected!r} is expected: this is not a {kind.replace('/', ' ')}")

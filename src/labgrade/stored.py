@@ -9,18 +9,52 @@ from itertools import count
 from pathlib import Path
 
 from labgrade import result
+from labgrade.cohort import cohortform
+from labgrade.cohort.model import CohortResult
 from labgrade.errors import UsageError
 from labgrade.model import LabResult
 
 FOLDER = "reports"
 """Where `check` puts results unless told otherwise: below it, one folder for each lab."""
 
+BEGINNING = 200
+"""Bytes, in which a file of ours has said what it is."""
 MOST_BYTES = 64 * 1024 * 1024
 """No result is as large; reading what is larger would only fill the memory."""
 
 
 def read(path: Path) -> LabResult:
     """The result in a file; UsageError where it is missing, no file, too large, torn, or no result."""
+    _check_file(path)
+    return result.read(path)
+
+
+def read_cohort(path: Path) -> CohortResult:
+    """The cohort in a file; UsageError as for `read`."""
+    _check_file(path)
+    return cohortform.read(path)
+
+
+def cohort_at(path: Path) -> Path | None:
+    """The graded cohort that a path names: the file itself, or the one in that folder; None where it names none."""
+    if path.is_dir():
+        file = path / cohortform.FILE_NAME
+        return file if file.exists() else None
+    return path if path.name == cohortform.FILE_NAME or _says_cohort(path) else None
+
+
+def _says_cohort(path: Path) -> bool:
+    """Whether a file of whatever name begins as cohorts do; that it is whole is for `read_cohort` to say."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return b'"' + cohortform.SCHEMA.rpartition("/")[0].encode() in file.read(BEGINNING)
+    except (OSError, ValueError):
+        return False
+
+
+def _check_file(path: Path) -> None:
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
@@ -29,7 +63,6 @@ def read(path: Path) -> LabResult:
         raise UsageError(f"{path} is no file")
     if found.st_size > MOST_BYTES:
         raise UsageError(f"{path} is {found.st_size >> 20} MiB large; a result has {MOST_BYTES >> 20} at most")
-    return result.read(path)
 
 
 def files(path: Path) -> list[Path]:
@@ -58,7 +91,8 @@ def places(paths: Sequence[Path]) -> list[Path]:
 
     The names come from where the files lie, never from what stands in them.
     """
-    homes = [path.parent if path.name == result.FILE_NAME else path.with_suffix("") for path in map(_absolute, paths)]
+    own = {result.FILE_NAME, cohortform.FILE_NAME}
+    homes = [path.parent if path.name in own else path.with_suffix("") for path in map(_absolute, paths)]
     top = Path(os.path.commonpath(homes)) if homes else Path()
     taken: list[Path] = []
     for home in homes:

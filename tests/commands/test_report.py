@@ -11,9 +11,12 @@ import pytest
 
 from labgrade import stored
 from labgrade.cli import main
+from labgrade.cohort import cohortform
 from labgrade.exports import EXPORTS
+from labgrade.exports.cohort import COHORT_EXPORTS
 from labgrade.home import home
 from labgrade.result import read
+from tests.support import cohorts
 
 SAMPLES = home() / "reports" / "samples"
 
@@ -122,6 +125,117 @@ def test_a_stored_result_is_never_replaced(tmp_path: Path) -> None:
     assert main(["report", str(path), "--format", "json", "--format", "html", "--out", str(tmp_path)]) == 0
     assert json.loads(path.read_text())["later"] == "kept"
     assert files(tmp_path) == ["report.html", "result.json"]
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Path:
+    """A folder as `grade` leaves it: a cohort, and a result of each of two students."""
+    folder = tmp_path / "graded"
+    store(folder / "students/s001/result.json")
+    store(folder / "students/s002/result.json", student={"id": "s002", "name": "Bob"})
+    (folder / "cohort.json").write_text(cohortform.dumps(cohorts.sample()))
+    return folder
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("name", COHORT_EXPORTS)
+def test_a_graded_folder_in_every_format_of_cohorts(name: str, language: Any, graded: Path, capsysbinary: Any) -> None:
+    """A format that there is for results, too, is the cohort's; the folder and the file stand for the same."""
+    made = COHORT_EXPORTS[name].render(cohorts.sample(), language=language)
+    for path in (graded, graded / "cohort.json"):
+        assert main(["report", str(path), "--format", name, "--lang", language]) == 0
+        assert capsysbinary.readouterr().out.decode() == made
+
+
+def test_a_cohort_under_another_name_is_known_by_what_it_says(graded: Path, capsysbinary: Any) -> None:
+    """A copy with a date in its name is still a cohort."""
+    other = (graded / "cohort.json").rename(graded / "january.json")
+    assert main(["report", str(other), "--format", "csv"]) == 0
+    assert capsysbinary.readouterr().out.startswith(b"id,name,email")
+
+
+def test_formats_of_results_are_made_of_all_results_below(graded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside those of the cohort, in folders named as in the cohort's own, so that its page leads to them."""
+    out = graded.parent / "out"
+    options = [word for name in ("html", "moodle", "gradescope") for word in ("--format", name)]
+    assert main(["report", str(graded), *options, "--out", str(out), "--quiet"]) == 0
+    assert files(out) == [
+        "index.html",
+        "moodle.csv",
+        "students/s001/gradescope.json",
+        "students/s002/gradescope.json",
+    ]
+    capsys.readouterr()
+    assert main(["report", str(graded), "--lang", "en"]) == 0
+    assert capsys.readouterr().out.count("sample_rollout · Rolling out") == 2
+
+
+def test_the_students_folder_makes_the_students_pages(graded: Path) -> None:
+    """Where a name means both, the path decides."""
+    assert main(["report", str(graded / "students"), "--format", "html", "--out", str(graded / "students")]) == 0
+    assert (graded / "students/s001/report.html").is_file()
+
+
+def test_a_stored_cohort_is_never_replaced(graded: Path) -> None:
+    """Keys that a later version wrote are still there after reports were made beside it."""
+    path = graded / "cohort.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"later": "kept"}))
+    assert main(["report", str(graded), "--format", "json", "--format", "csv", "--out", str(graded), "--quiet"]) == 0
+    assert json.loads(path.read_text())["later"] == "kept"
+    assert (graded / "grades.csv").is_file()
+
+
+def test_who_is_left_out_is_told(graded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, so that the file in a pipe is whole."""
+    assert main(["report", str(graded), "--format", "canvas"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("Student,ID,")
+    assert "canvas.csv leaves out 2 students (s004, s005)" in said.err
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "said"),
+    [
+        ("students/s001/result.json", "moodle", "result.json is no graded cohort, which moodle is made of"),
+        ("students", "canvas", "students is no graded cohort, which canvas is made of"),
+        ("gone", "moodle", "gone cannot be read: No such file or directory"),
+        ("cohort.json", "gradescope", "cohort.json is a cohort, and gradescope is made of a result"),
+        ("cohort.json", "text", "cohort.json is a cohort, and text is made of a result"),
+    ],
+)
+def test_a_format_that_does_not_fit(
+    path: str, name: str, said: str, graded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sentence that says what the format is made of."""
+    assert main(["report", str(graded / path), "--format", name]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.out == ""
+
+
+def test_a_cohort_alone_has_no_results(graded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who was sent the one file has its formats, and hears about the others."""
+    shutil.rmtree(graded / "students")
+    assert main(["report", str(graded), "--format", "csv", "--format", "ctrf", "--out", str(graded), "--quiet"]) == 0
+    assert main(["report", str(graded), "--format", "text"]) == 2
+    assert "holds no result.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema": "labgrade/cohort/v2"}, "use the version that wrote it"),
+        ({"students": 1}, "students is 1, but a list is expected"),
+        ({"complete": True}, "complete is True, but the marks make it False"),
+    ],
+)
+def test_a_cohort_that_cannot_be_used(change: Any, said: str, graded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is named with the reason, and what is below it is reported all the same."""
+    path = graded / "cohort.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert main(["report", str(graded), "--format", "csv", "--format", "text", "--out", str(graded)]) == 2
+    assert said in capsys.readouterr().err
+    assert (graded / "students/s001/report.txt").is_file()
 
 
 def make_torn(path: Path) -> None:

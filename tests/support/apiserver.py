@@ -93,6 +93,8 @@ class ApiServer:
         self.exec: Exec = lambda _pod, _command: (0, "", "")
         self.reactions: list[Callable[[str, str, Json], None]] = [self._play_kubelet]
         """Called after every write with method, kind and object: controllers."""
+        self.served = dict(RESOURCES)
+        """What it knows by kind; tests may add to it."""
         self._faults: list[Fault] = []
         self._collections: dict[tuple[str, str], Collection] = {}
         self._version = 1
@@ -179,7 +181,7 @@ class ApiServer:
 
     def put(self, kind: str, name: str, namespace: str | None = None, **parts: Any) -> Json:
         """Puts an object there, or changes it; `metadata` adds to its metadata."""
-        resource = RESOURCES[kind]
+        resource = self.served[kind]
         root = resource.path().rpartition("/")[0]
         metadata = {"name": name} | ({"namespace": namespace} if namespace else {}) | parts.pop("metadata", {})
         with self._turn:
@@ -188,14 +190,27 @@ class ApiServer:
             body["metadata"] = {**old.get("metadata", {}), **metadata}
             return self.store(root, resource.plural, body, "MODIFIED" if old else "ADDED")
 
+    def discovered(self, path: str) -> Json | None:
+        """What the API says of itself at that path: its groups, or the kinds of one version of a group."""
+        if path == "/apis":
+            versions = {each.group_version for each in self.served.values()} - {"v1"}
+            names: list[Json] = [{"groupVersion": version} for version in sorted(versions)]
+            return {"groups": [{"preferredVersion": name, "versions": [name]} for name in names]}
+        kinds: list[Json] = [
+            {"name": each.plural, "kind": kind, "namespaced": each.namespaced, "verbs": ["get", "list"]}
+            for kind, each in self.served.items()
+            if each.path().rpartition("/")[0] == path
+        ]
+        return {"resources": kinds} if kinds else None
+
     def find(self, kind: str, name: str, namespace: str | None = None) -> Json | None:
         """An object, if it is there."""
-        resource = RESOURCES[kind]
+        resource = self.served[kind]
         return self.collection(resource.path().rpartition("/")[0], resource.plural).objects.get((namespace, name))
 
     def remove(self, kind: str, name: str, namespace: str | None = None) -> None:
         """Takes an object away."""
-        resource = RESOURCES[kind]
+        resource = self.served[kind]
         self.drop(resource.path().rpartition("/")[0], resource.plural, (namespace, name))
 
     def collection(self, root: str, plural: str) -> Collection:
@@ -355,6 +370,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"major": "1", "minor": "34", "gitVersion": "v1.34.0"})
         elif split.path == "/readyz":
             self._json(200, {})
+        elif match is None and (discovered := self.api.discovered(split.path)):
+            self._json(200, discovered)
         elif match is None:
             self._status(404, "NotFound", split.path)
         elif match["sub"] == "/exec":

@@ -40,13 +40,15 @@ def _read(place: Workspace, kinds: Collection[str]) -> Mapping[Key, Json]:
     if not kinds:
         return {}
     found = json.loads(place.kubectl("get", ",".join(sorted(kinds)), "-o", "json")).get("items") or []
-    return {(each["kind"], each["metadata"]["name"]): _meant(each) for each in found if not _provisioned(each)}
+    return {(each["kind"], each["metadata"]["name"]): meant(each) for each in found if not provisioned(each)}
 
 
-def _meant(found: Json) -> Json:
+def meant(found: Json) -> Json:
+    """The object less its status and what changes in it without anybody meaning it."""
     metadata = {key: value for key, value in found["metadata"].items() if key not in BY_ITSELF}
     return {key: value for key, value in found.items() if key != "status"} | {"metadata": metadata}
 
 
-def _provisioned(found: Json) -> bool:
+def provisioned(found: Json) -> bool:
+    """Whether it is a volume that a provisioner made and will remove."""
     return PROVISIONED in (found["metadata"].get("annotations") or {})

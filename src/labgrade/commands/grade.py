@@ -216,6 +216,9 @@ class _Run:
         out = look(sys.stdout)["encoding"]
         for words in _sentences(graded, ending, self._language, quiet=self._args.quiet):
             print(shown(harmless(words), out))
+        for name in self._args.format:
+            if name in COHORT_EXPORTS and (missing := COHORT_EXPORTS[name].missing(graded)):
+                print(f"labgrade: {missing}", file=sys.stderr)
         if not self._args.quiet:
             for path in files:
                 print(f"  {shown_path(path)}")

@@ -17,6 +17,16 @@ Key = tuple[str | int, ...]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class AsWritten(_Loader):
+    """Takes every word for a text as it stands there, be it 007, yes or 2026-11-20; nothing stays nothing."""
+
+
+AsWritten.yaml_implicit_resolvers = {
+    first: [(tag, words) for tag, words in resolvers if tag.endswith((":null", ":merge"))]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+
+
 class FileError(UsageError):
     """One thing that is wrong with one file of a course; line 0 is the file as a whole."""
 
@@ -32,17 +42,17 @@ class YamlFile:
     as good as any (an empty one, or the number nan), and a later complaint that only follows from it is left out.
     """
 
-    def __init__(self, path: Path, complaints: list[FileError] | None = None) -> None:
-        """FileError where the file is missing, is no YAML, or holds no mapping."""
+    def __init__(self, path: Path, complaints: list[FileError] | None = None, *, loader: Any = _Loader) -> None:
+        """FileError where the file is missing, is no YAML, or holds no mapping; `loader` says what a word means."""
         self.path, self.complaints = path, complaints
         self._lines: dict[Key, int] = {}
         self._wrong: set[Key] = set()
         try:
             words = path.read_text(encoding="utf-8")
-            node = yaml.compose(words, Loader=_Loader)
+            node = yaml.compose(words, Loader=loader)
             if not isinstance(node, yaml.MappingNode):
                 raise FileError(path, 0, "a mapping is expected, as in `title: …`")
-            self.data: dict[str, Any] = yaml.load(words, Loader=_Loader)
+            self.data: dict[str, Any] = yaml.load(words, Loader=loader)
             self._remember(node, ())
         except OSError as error:
             raise FileError(path, 0, f"cannot be read: {error.strerror}") from error

@@ -42,5 +42,9 @@ EXPORTS: dict[str, Export] = {
     "json": Export("result.json", "labgrade.exports.json"),
     "junit": Export("junit.xml", "labgrade.exports.junit"),
     "html": Export("report.html", "labgrade.exports.html"),
+    "gradescope": Export("gradescope.json", "labgrade.exports.gradescope"),
+    "github-classroom": Export("classroom.json", "labgrade.exports.github_classroom"),
+    "github-summary": Export("summary.md", "labgrade.exports.github_summary"),
+    "ctrf": Export("ctrf.json", "labgrade.exports.ctrf"),
 }
 """Formats by the name that `--format` takes."""
