@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from benchmarks import cohort_page, disturbing, exercise, making, many_pods, states, tables, verdicts
-from benchmarks.ground import Ground, ground, ground_of
+from benchmarks import cohort, cohort_page, disturbing, exercise, making, many_pods, states, tables, verdicts
+from benchmarks.ground import Ground, bare, ground, ground_of
 from benchmarks.timing import Figure
 
 Measure = Callable[[Ground], Iterable[Figure]]
@@ -24,12 +24,15 @@ FIGURES: dict[str, Measure] = {
     "growth": tables.growth,
     "exercise": exercise.measure,
     "page": cohort_page.measure,
+    "cohort": cohort.measure,
 }
 ON_CILIUM = ("tables", "truth", "growth")
 """Figures about policies need a network that enforces them."""
 ON_ITS_OWN = ("exercise",)
 """This one needs the cluster that its lab describes."""
 WITHOUT_CLUSTER = ("page",)
+ON_SEVERAL = ("cohort",)
+"""This one makes its own."""
 
 
 def main(names: list[str]) -> int:
@@ -39,11 +42,12 @@ def main(names: list[str]) -> int:
         print(f"no figure is called {unknown[0]} (known: {', '.join(FIGURES)})", file=sys.stderr)
         return 2
     wanted = names or list(FIGURES)
-    elsewhere = (*ON_CILIUM, *ON_ITS_OWN, *WITHOUT_CLUSTER)
+    elsewhere = (*ON_CILIUM, *ON_ITS_OWN, *WITHOUT_CLUSTER, *ON_SEVERAL)
     parts: tuple[tuple[Callable[[], AbstractContextManager[Any]], list[str]], ...] = (
         (nullcontext, [name for name in wanted if name in WITHOUT_CLUSTER]),
         (lambda: ground("default"), [name for name in wanted if name not in elsewhere]),
         (lambda: ground("cilium"), [name for name in wanted if name in ON_CILIUM]),
+        (bare, [name for name in wanted if name in ON_SEVERAL]),
         (lambda: ground_of(exercise.LAB), [name for name in wanted if name in ON_ITS_OWN]),
     )
     kept = [_all_kept(place, part) for place, part in parts if part]

@@ -67,8 +67,9 @@ class Ground:
 @contextmanager
 def ground(cni: Cni) -> Generator[Ground]:
     """Makes the cluster by `labgrade up`, and removes it."""
-    with _bare() as here:
+    with bare() as here:
         try:
+            print(f"the cluster {here.cluster} is being made", flush=True)
             ran([*LABGRADE, "up", "--name", here.cluster, "--cni", cni], here.environment)
             yield here
         finally:
@@ -80,7 +81,7 @@ def ground_of(lab_id: str) -> Generator[Ground]:
     """Makes the cluster that a lab's solution describes and sets up, and removes it."""
     lab = course.find(None).lab(lab_id)
     answer, kind = answers.solution(lab), PROVIDERS["kind"]
-    with _bare() as here:
+    with bare() as here:
         spec = ClusterSpec(
             here.cluster,
             here.kubeconfig,
@@ -90,6 +91,7 @@ def ground_of(lab_id: str) -> Generator[Ground]:
             beside=here.folder / "shared",
         )
         try:
+            print(f"the cluster {here.cluster} is being made", flush=True)
             kind.start(spec, lambda _: None)
             with workspace.opened(target.resolve(str(here.kubeconfig), None), "default") as place:
                 answers.set_up(answer, place.environment | cilium.environment(engine.find()))
@@ -101,7 +103,7 @@ def ground_of(lab_id: str) -> Generator[Ground]:
 
 
 @contextmanager
-def _bare() -> Generator[Ground]:
+def bare() -> Generator[Ground]:
     """A name, a folder and an environment for a cluster that is not there yet."""
     name = f"labgrade-bench-{new_run()}"
     with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
@@ -113,5 +115,4 @@ def _bare() -> Generator[Ground]:
         kubeconfig = Path(folder) / "state" / "labgrade" / "clusters" / f"{name}.kubeconfig"
         kubeconfig.parent.mkdir(parents=True)
         os.environ.update(environment)
-        print(f"the cluster {name} is being made", flush=True)
         yield Ground(name, kubeconfig, environment, Path(folder))

@@ -5,14 +5,22 @@ from __future__ import annotations
 from labgrade.text import Text, text
 
 
-class UsageError(Exception):
+class _Told(Exception):
+    """`why` is what it says in both languages, where somebody troubled to."""
+
+    def __init__(self, words: Text | str) -> None:
+        self.why = text(words)
+        super().__init__(self.why.en)
+
+
+class UsageError(_Told):
     """The command, a file or a kubeconfig that we were given is not usable; exit code 2.
 
     The message is a sentence for the person who typed it: file, key, what was found, the nearest right answer.
     """
 
 
-class HarnessError(Exception):
+class HarnessError(_Told):
     """We could not look. Costs nobody a point: the check ends in `error`, a command with exit code 3."""
 
 

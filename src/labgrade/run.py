@@ -11,8 +11,18 @@ LINES = 12
 """Of a failed program's words, so many lines from the end are told."""
 
 
-def output(command: Sequence[str], environment: Mapping[str, str], *, seconds: float, stdin: str | None = None) -> str:
-    """What `command` prints; HarnessError with its own words where it fails, is missing, or takes too long."""
+def output(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    seconds: float,
+    stdin: str | None = None,
+    apart: bool = False,
+) -> str:
+    """What `command` prints; HarnessError with its own words where it fails, is missing, or takes too long.
+
+    `apart`: Ctrl-C at the terminal does not reach it.
+    """
     words = " ".join(command)
     try:
         done = subprocess.run(
@@ -23,6 +33,7 @@ def output(command: Sequence[str], environment: Mapping[str, str], *, seconds: f
             text=True,
             timeout=seconds,
             check=False,
+            process_group=0 if apart else None,
         )
     except FileNotFoundError as error:
         raise HarnessError(f"{command[0]} is not installed, and labgrade needs it: {_where(command[0])}") from error

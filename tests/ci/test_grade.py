@@ -224,12 +224,14 @@ def test_an_incomplete_result_has_no_points_anywhere(job: Job) -> None:
 
 def test_a_torn_result_makes_no_output_of_its_own(job: Job) -> None:
     """Whatever the files hold, an output is a number, a word or base64 on one line."""
-    (job.folder / "results/result.json").write_text('{"earned": "1\\ngrade=20", "grade": true, "complete": "yes"}')
+    (job.folder / "results/result.json").write_text('{"earned": "1\\ngrade=20", "grade": true, "complete": true}')
     (job.folder / "results/classroom.json").write_text('{"result": "a\\nscore=20", "notices": ["::error::x\\n::y::"]}')
     job.run()
     assert set(job.outputs) == {"score", "possible", "grade", "complete", "result", "results", "exit-code"}
     assert (job.outputs["score"], job.outputs["grade"], job.outputs["result"]) == ("", "", "")
-    assert job.outputs["complete"] == "false"
+    assert job.commands == []
+    (job.folder / "results/result.json").write_text('{"earned": 3, "grade": 3, "complete": "yes"')
+    assert job.run().outputs["score"] == ""
 
 
 @pytest.mark.parametrize(

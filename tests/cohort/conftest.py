@@ -159,6 +159,12 @@ class Class:
         return [path.name for path in (self.folder / "tmp").iterdir()]
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pools write down is each test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[Class]:
     """A class without students yet."""

@@ -41,7 +41,7 @@ for path in "$@"; do
         code=1
         printf 'Error from server: error when applying patch:\n{"data": {"password": "four-onions"}}\nto:\n' >&2
         printf 'Resource: "v1"\nName: "x"\nfor: "%s": error when patching "%s": \033[31mimmutable\n' "$path" "$path" >&2
-        printf 'The Pod "x" in %s is REFUSED: immutable\n' "$path" >&2
+        printf 'The Pod "x" in %s is REFUSED: immutable\n{"data": {"password": "four-onions"}}\n' "$path" >&2
     fi
     if grep -q CROWD "$path" && [ ! -e "$here/crowd" ]; then
         code=1; touch "$here/crowd"
@@ -103,6 +103,7 @@ def test_an_answer_that_is_taken_takes_one_call(bin_: Path, lab: Lab) -> None:
     """In order, without a namespace of its own, written anew; the namespace is guarded first."""
     assert apply(bin_, lab, {"10-a.yaml": object_("one"), "sub/20-b.yaml": b"kind: Pod\nhour: 12:30\n"}) == ()
     guard, applied = calls(bin_)
+    assert (bin_ / "calls").read_text().count(f"--cache-dir={bin_.parent / 'answer'}") == 2
     assert guard == "label namespace b01 pod-security.kubernetes.io/enforce=baseline --overwrite"
     assert applied.startswith("apply --filename ")
     assert "-n" not in applied.split()

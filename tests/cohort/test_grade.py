@@ -250,6 +250,18 @@ def test_the_reports_are_those_of_the_attempt_that_counts(group: Class) -> None:
     assert group.marks["ada"].attempts == 2
 
 
+def test_a_round_that_grades_nobody_is_not_fine(group: Class) -> None:
+    """Grades of an earlier rubric stay, and it is said; the exit code is that of who could not be looked at."""
+    server = group.student("ada")
+    assert group.grade()[0] == 0
+    rubric = group.course / "labs/b01/lab.yaml"
+    rubric.write_text(rubric.read_text().replace("points: 7", "points: 9").replace("points: 8", "points: 6"))
+    server.token = "another"
+    code, screen = group.grade()
+    assert (code, group.grades) == (3, {"ada": 20}), screen
+    assert "1 could not be graded this time" in screen
+
+
 def test_a_cluster_with_troubles(group: Class) -> None:
     """Errors for every third call and an answer that is long in coming are waited out; one that dies is told."""
     group.student("ada").fault(503, times=4)

@@ -218,7 +218,8 @@ def test_links_are_never_followed(folder: Path, lab: Lab, tmp_path: Path) -> Non
     outer = tmp_path / "outer"
     outer.mkdir()
     (outer / lab.id).symlink_to(tmp_path / "elsewhere")
-    assert f"{lab.id}: is a link" in str(refusal(outer, lab))
+    for several in (False, True):
+        assert f"{lab.id}: is a link" in str(refusal(outer, lab, several=several))
     archive = tmp_path / "link.zip"
     archive.symlink_to(zipped(tmp_path / "real.zip", {"1-a.yaml": POD}))
     assert "link.zip: is a link" in str(refusal(archive, lab))
@@ -464,7 +465,7 @@ def test_names_of_programs_that_do_not_say_how_they_write_them(lab: Lab, tmp_pat
 def test_what_is_no_revision(lab: Lab, tmp_path: Path, revision: str) -> None:
     """Least of all an option."""
     committed(tmp_path / "repo", {"1-a.yaml": POD})
-    with pytest.raises(UsageError, match="is no revision"):
+    with pytest.raises(UsageError, match="is no revision of a git repository"):
         read(tmp_path / "repo", lab, revision=revision)
 
 

@@ -191,6 +191,21 @@ def test_who_is_fit_for_an_idle_cluster_gets_it_before_it_is_given_up(stage: Sta
     assert len(stage.made) == 2
 
 
+def test_no_cluster_is_given_up_for_a_place_that_is_just_becoming_free(stage: Stage, b01: Lab, d02: Lab) -> None:
+    """Who waits for another kind gets the place of one that is being removed."""
+    go_on = threading.Event()
+    stage.at_stop = lambda _: nothing(go_on.wait(SECONDS))
+    with stage.pool(2) as pool, ThreadPoolExecutor(1) as threads:
+        with pool.lent(b01), pool.lent(b01, spoils=True):
+            other = threads.submit(name_of, pool, d02)
+            assert until(lambda: waiting(pool) == 1, seconds=SECONDS, every=0.01)
+        idle(stage, 1)
+        assert name_of(pool, b01) == stage.made[0].name
+        go_on.set()
+        assert other.result(SECONDS) == stage.made[2].name
+        assert not any("makes room" in words for words in stage.said)
+
+
 def waiting(pool: Pool) -> int:
     """How many wait for a cluster."""
     return len(pool._asked)  # pyright: ignore[reportPrivateUsage] - nothing outside shows it
@@ -280,6 +295,7 @@ def test_a_configuration_gets_a_cluster_of_its_own(stage: Stage, b01: Lab, d02: 
         with pytest.raises(ZeroDivisionError), pool.lent(d02, config=config):
             raise ZeroDivisionError
         assert until(lambda: not stage.there, seconds=SECONDS, every=0.01)
+        assert len(stage.wiped) == 1
         name_of(pool, b01)
     assert [spec.config for spec in stage.made] == [None, config, config, config, None]
     assert names == [spec.name for spec in stage.made[1:3]]
@@ -326,6 +342,26 @@ def test_who_asked_hears_why_no_cluster_could_be_made(stage: Stage, b01: Lab) ->
             name_of(pool, b01)
         assert stage.there == set()
         assert name_of(pool, b01) == stage.made[2].name
+
+
+def test_an_error_goes_to_who_asked_and_not_to_the_next(stage: Stage, b01: Lab) -> None:
+    """Each has a try of their own."""
+    go_on = threading.Event()
+    fail = failing(2, HarnessError("no room"))
+
+    def start(spec: ClusterSpec) -> None:
+        assert go_on.wait(SECONDS)
+        fail(spec)
+
+    stage.at_start = start
+    with stage.pool(1) as pool, ThreadPoolExecutor(2) as threads:
+        first = asking(pool, b01, threads, stage)
+        second = threads.submit(name_of, pool, b01)
+        assert until(lambda: waiting(pool) == 2, seconds=SECONDS, every=0.01)
+        go_on.set()
+        with pytest.raises(HarnessError, match="no room"):
+            first.result(SECONDS)
+        assert second.result(SECONDS) == stage.made[2].name
 
 
 def test_a_configuration_that_is_not_taken_is_not_tried_again(stage: Stage, b01: Lab, tmp_path: Path) -> None:
@@ -426,22 +462,52 @@ def test_a_cluster_that_could_not_be_removed_is_removed_in_the_end(stage: Stage,
     assert f"{first} cannot be removed now: busy" in stage.said
 
 
+def test_a_cluster_that_nobody_can_remove_is_told(stage: Stage, b01: Lab) -> None:
+    """After a few tries, with what removes it: the batch ends all the same."""
+
+    def stop(_: str) -> None:
+        raise HarnessError("busy")
+
+    stage.at_stop = stop
+    with stage.pool(1) as pool:
+        name = name_of(pool, b01)
+    assert stage.said[-1] == f"{name} could not be removed: kind delete cluster --name {name}"
+    stage.there.remove(name)
+
+
 def test_who_stops_waiting_leaves_the_cluster_to_others(
     stage: Stage, b01: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after Ctrl-C."""
-
-    def interrupted(_: object) -> Lent:
-        raise KeyboardInterrupt
-
     with stage.pool(1) as pool:
-        with monkeypatch.context() as patch:
-            patch.setattr(Future, "result", interrupted)
-            with pytest.raises(KeyboardInterrupt), pool.lent(b01):
-                pass
+        interrupted(pool, b01, monkeypatch)
         assert waiting(pool) == 0
         name_of(pool, b01)
     assert len(stage.made) == 1
+
+
+def test_a_cluster_from_a_configuration_is_nobody_elses(
+    stage: Stage, b01: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When who wanted it has gone before it came, it goes, too."""
+    go_on = threading.Event()
+    stage.at_start = lambda _: nothing(go_on.wait(SECONDS))
+    with stage.pool(1) as pool:
+        interrupted(pool, b01, monkeypatch, config=tmp_path / "kind.yaml")
+        go_on.set()
+        assert until(lambda: stage.made and not stage.there, seconds=SECONDS, every=0.01)
+
+
+def interrupted(pool: Pool, lab: Lab, monkeypatch: pytest.MonkeyPatch, config: Path | None = None) -> None:
+    """Asks for a cluster, and is interrupted while waiting."""
+
+    def interrupt(_: object) -> Lent:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Future, "result", interrupt)
+        with pytest.raises(KeyboardInterrupt), pool.lent(lab, config=config):
+            pass
 
 
 def test_a_real_api_is_emptied_between_loans(stage: Stage, b01: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import socket
 import ssl
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from labgrade.cohort import scheduler
+from labgrade.cohort import scheduler, worker
 from labgrade.cohort.members import Timing
 from labgrade.cohort.remote import DaskCrew
 from labgrade.cohort.scheduler import Certificates, checked
@@ -266,7 +267,7 @@ def test_a_worker_that_cannot_is_followed_by_another_without_secrets_in_logs(fle
     assert "the disk is full" in result.note.en
     assert len({pid for _, pid in fleet.record("begun")}) == 2
     assert "Compute Failed" in fleet.words()
-    assert "TOKEN-OF-A-STUDENT" not in fleet.words()
+    assert "TOKEN-OF-A-STUDENT" not in fleet.words() + repr(worker.Parcel(made.task("s0")))
 
 
 def test_an_interrupt_restores_what_is_under_way_and_begins_nothing(fleet: Fleet) -> None:
@@ -460,7 +461,7 @@ def test_schedulers_of_another_version_are_told(tmp_path: Path, lines: str, told
 
 def test_a_class_is_graded_by_the_command_on_other_machines(group: Class, fleet: Fleet) -> None:
     """Real gradings on two workers, one of which is killed: every result is in the same database and files."""
-    moods = ["good", "good", "lazy", "good", "crashes", "slow", "slow", "slow"]
+    moods = ["good", "good", "lazy", "slow", "slow", "slow"]
     for number, mood in enumerate(moods):
         group.student(f"s{number}", mood)
     fleet.preload, fleet.course = None, group.course
@@ -473,9 +474,14 @@ def test_a_class_is_graded_by_the_command_on_other_machines(group: Class, fleet:
     assert group.kept(2)
     victim.kill()
     screen, _ = child.communicate(timeout=4 * SECONDS)
-    assert child.returncode == 3, screen
-    assert group.grades == {
-        f"s{number}": {"good": 20.0, "slow": 20.0, "lazy": 13.0, "crashes": None}[mood]
-        for number, mood in enumerate(moods)
-    }
-    assert group.leased == ["s4"]  # whose grading process crashed; the claim runs out
+    assert child.returncode == 0, screen
+    assert group.grades == {f"s{n}": 13.0 if mood == "lazy" else 20.0 for n, mood in enumerate(moods)}
+    assert not group.leased
+
+
+def test_without_dask_the_option_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an optional part of the installation."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "labgrade.cohort.dask")
+    with pytest.raises(UsageError, match=r'distributed is not installed: pip install "labgrade\[dask\]"'):
+        importlib.import_module("labgrade.cohort.dask")

@@ -512,5 +512,6 @@ def test_trainers_may_ask_the_database_themselves(path: Path) -> None:
         store.keep(attempt("bob", "PPPE"))
     with raw(path) as connection:
         rows = connection.execute("SELECT student, grade, earned FROM attempts ORDER BY student").fetchall()
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,), "later versions must know it"
     assert rows == [("ada", 15.0, 15.0), ("bob", None, 15.0)]
     assert result("PPPE").grade == 15.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 
 import pytest
@@ -247,17 +248,21 @@ def test_what_changes_by_itself_is_nobodys(api: Api, server: ApiServer, before: 
     assert left(api, before) == []
 
 
-def test_volumes_that_are_being_removed_are_waited_for(api: Api, server: ApiServer, before: Inventory) -> None:
-    """One of a provisioner's goes when its claim is gone; one that stays is told."""
+def test_volumes_that_are_being_removed_are_waited_for(
+    api: Api, server: ApiServer, before: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a provisioner's goes a while after its claim; one that stays is told."""
     server.put("Namespace", "e01")
     server.put("PersistentVolume", "pvc-1", metadata={"annotations": {PROVISIONED: "rancher.io/local-path"}})
 
     def provision(method: str, plural: str, _: Json) -> None:
         if (method, plural) == ("DELETE", "namespaces"):
-            server.remove("PersistentVolume", "pvc-1")
+            threading.Timer(0.5, server.remove, ("PersistentVolume", "pvc-1")).start()
 
     server.reactions.append(provision)
-    assert left(api, before) == []
+    with monkeypatch.context() as patch:
+        patch.setattr("labgrade.cohort.wiping.SETTLE_SECONDS", 20.0)
+        assert left(api, before) == []
     server.put("PersistentVolume", "pvc-2", metadata={"annotations": {PROVISIONED: "rancher.io/local-path"}})
     assert left(api, before) == ["persistentvolume/pvc-2 is new"]
 

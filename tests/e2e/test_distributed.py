@@ -41,7 +41,7 @@ def cohort(practice: Practice, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_class_is_graded_by_workers(practice: Practice, cohort: Path, tmp_path: Path) -> None:
-    """All six have their grades; the one claim on the cluster is held by one worker for all of them."""
+    """All six have their grades, though only one process at a time may hold the claim on their cluster."""
     folder, out = tmp_path / "fleet", tmp_path / "out"
     folder.mkdir()
     with Fleet(folder, course.find(None).folder, preload=None) as fleet:

@@ -16,13 +16,15 @@ from labgrade.course import answers
 from labgrade.course.answers import STEP_SECONDS, STEPS
 from labgrade.errors import HarnessError
 from labgrade.model import Json, Lab
-from labgrade.patience import until
+from labgrade.patience import monotonic, until
 from labgrade.text import Text, harmless
 
 REQUEST_SECONDS = 120.0
 READY_SECONDS = 20.0
 AGAIN_SECONDS = 8.0
-"""For kinds and namespaces that other manifests of the same answer have just made."""
+"""For kinds and namespaces that other manifests of the same answer have just made: for all of them together."""
+ONE_BY_ONE_SECONDS = 120.0
+"""So long files are tried one by one, to know which of them are not accepted."""
 
 MOST_WORDS = 600
 MOST_LINES = 4
@@ -43,10 +45,17 @@ UNREACHED = re.compile(
     r"Unable to connect to the server|etcdserver: |context deadline exceeded|too many requests|ServiceUnavailable",
     re.IGNORECASE,
 )
-"""What is said on the way to the API server, and never of a manifest."""
+"""What is said on the way to the API server. A manifest can say it too: it is a reason to try again, and no more."""
 
 BESIDE_THE_POINT = re.compile(r'^(\{|to:$|Resource: "|Name: "|for: "|Warning: |.* (created|configured|unchanged)$)')
 """Lines of kubectl's that quote whole objects, passwords included, or tell what went well."""
+
+
+UNKNOWN = Text(
+    "perhaps: there are so many files that it was applied with the others only",
+    "peut-être\u00a0: il y a tant de fichiers qu'il n'a été appliqué qu'avec les autres",
+)
+"""What is said of files for which there was no time."""
 
 
 def apply(
@@ -163,17 +172,36 @@ def _applied(place: _Place, files: Mapping[str, Read]) -> list[Text]:
         paths[name].write_bytes(read.written())
     if not paths or not _apply(place, paths.values()).code:
         return []
-    refused = {name: words for name, path in paths.items() if (words := _refused(place, path, paths))}
-    later = [name for name, words in refused.items() if NOT_YET.search(words) or UNREACHED.search(words)]
-    for name in later:
-        words = _refused_still(place, paths[name], paths)
-        if words is None:
-            del refused[name]
-        elif UNREACHED.search(words):
-            raise HarnessError(f"the cluster could not be reached to apply {shown(name)}: {words}")
+    over = monotonic() + ONE_BY_ONE_SECONDS
+    refused: dict[str, Text] = {}
+    _one_by_one(place, paths, paths, refused, over)
+    again = {name: paths[name] for name, words in refused.items() if _may_pass(words.en)}
+    if again:
+        if until(lambda: not _apply(place, again.values()).code, seconds=AGAIN_SECONDS, every=1.0):
+            refused = {name: words for name, words in refused.items() if name not in again}
         else:
-            refused[name] = words
-    return [_not_accepted(name, Text(words, words)) for name, words in refused.items()]
+            _one_by_one(place, again, paths, refused, over)
+    return [_not_accepted(name, words) for name, words in refused.items()]
+
+
+def _may_pass(words: str) -> bool:
+    return bool(NOT_YET.search(words) or UNREACHED.search(words))
+
+
+def _one_by_one(
+    place: _Place, tried: Mapping[str, Path], paths: Mapping[str, Path], refused: dict[str, Text], over: float
+) -> None:
+    """Tells in `refused` why each of those tried is not accepted, and takes out of it those that are.
+
+    From `over` on, by `monotonic`, none is tried any more: where nothing is known of it, that is told.
+    """
+    for name, path in tried.items():
+        if monotonic() >= over:
+            refused.setdefault(name, UNKNOWN)
+        elif words := _refused(place, path, paths):
+            refused[name] = Text(words, words)
+        else:
+            refused.pop(name, None)
 
 
 def _apply(place: _Place, paths: Iterable[Path]) -> bounded.Ended:
@@ -189,18 +217,6 @@ def _refused(place: _Place, path: Path, paths: Mapping[str, Path]) -> str:
     if not place.answers():
         raise HarnessError(f"the cluster does not answer: {words}")
     return words or f"kubectl ended with exit code {ended.code}"
-
-
-def _refused_still(place: _Place, path: Path, paths: Mapping[str, Path]) -> str | None:
-    """The same after a while; None as soon as it is accepted."""
-    last = ""
-
-    def accepted() -> bool:
-        nonlocal last
-        last = _refused(place, path, paths)
-        return not last
-
-    return None if until(accepted, seconds=AGAIN_SECONDS, every=1.0) else last
 
 
 def _steps(place: _Place, script: bytes, run_in_node: InNode) -> list[Text]:

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from labgrade.cohort.model import Attempt, Cohort
-from labgrade.cohort.preparing import Refusal, Setting, blank, chains, prepared
-from labgrade.cohort.refusal import Refused
+from labgrade.cohort.preparing import Refusal, Setting, blank, chains, note, prepared
 from labgrade.cohort.task import Crew, Graded, Task
 from labgrade.errors import HarnessError, UsageError
 from labgrade.grading.process import INTERRUPTED
 from labgrade.model import Lab
 from labgrade.patience import monotonic
-from labgrade.text import Text, harmless, text
+from labgrade.text import Text
 
 LOOK_SECONDS = 0.25
 """Between two looks at the clock while nothing comes back."""
@@ -107,8 +106,6 @@ class Batch:
             self._left += 1
             return
         error = future.exception()
-        if error and not isinstance(error, HarnessError):
-            error = HarnessError(f"labgrade itself went wrong: {error!r}")
         graded = self._unjudged(task, error) if error else future.result()
         if graded.result.note == INTERRUPTED or self._trouble:
             self._left += 1
@@ -116,7 +113,7 @@ class Batch:
         try:
             self._keep(self._attempt(task, graded), graded.log)
         except (HarnessError, UsageError) as trouble:
-            self._trouble, self._why = trouble, text(str(trouble))
+            self._trouble, self._why = trouble, trouble.why
 
     def _attempt(self, task: Task, graded: Graded) -> Attempt:
         handed_in = task.submission
@@ -134,8 +131,10 @@ class Batch:
         )
 
     def _unjudged(self, task: Task, error: BaseException) -> Graded:
+        if not isinstance(error, HarnessError):
+            error = HarnessError(f"labgrade itself went wrong: {error!r}")
         lab = next(lab for lab in self._labs if lab.id == task.lab)
-        return Graded(replace(blank(task.student, lab, self._setting.course), note=_note(error)), 0.0)
+        return Graded(replace(blank(task.student, lab, self._setting.course), note=note(error)), 0.0)
 
     def _refused(self, refusal: Refusal) -> Attempt:
         lab = next(lab for lab in self._labs if lab.id == refusal.lab)
@@ -144,7 +143,7 @@ class Batch:
             student=refusal.member.student.id,
             lab=lab.id,
             round=self._round,
-            result=replace(sheet, note=_note(refusal.error)),
+            result=replace(sheet, note=note(refusal.error)),
             seconds=0.0,
             ours=isinstance(refusal.error, HarnessError),
         )
@@ -162,10 +161,6 @@ class Batch:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _note(error: BaseException) -> Text:
-    return error.why if isinstance(error, Refused) else text(harmless(str(error)))
 
 
 def _stamp(when: datetime) -> str:

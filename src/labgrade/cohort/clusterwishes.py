@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from labgrade.cohort import documents
 from labgrade.cohort.refusal import shown
 from labgrade.model import Json
 from labgrade.providers import clusterfile
@@ -20,6 +22,23 @@ NETWORKING = frozenset(
     {"ipFamily", "podSubnet", "serviceSubnet", "disableDefaultCNI", "kubeProxyMode", "dnsSearch"},
 )
 NODE = frozenset({"role", "labels"})
+ROLES = frozenset({"control-plane", "worker"})
+IP_FAMILIES = frozenset({"ipv4", "ipv6", "dual"})
+PROXIES = frozenset({"iptables", "ipvs", "nftables", "none"})
+MOST_SEARCHED = 6
+
+PART = r"[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+DOMAIN = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*"
+NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,48}[a-z0-9])?")
+SEARCHED = re.compile(rf"(?=.{{1,253}}$){DOMAIN}")
+LABEL = re.compile(rf"(?:(?=[^/]{{1,253}}/){DOMAIN}/)?{PART}")
+LABEL_VALUE = re.compile(rf"(?:{PART})?")
+SUBNET = re.compile(r"[0-9a-fA-F.:]{1,45}/[0-9]{1,3}")
+"""kind writes these words into other programs' files as they are."""
+
+CONVERSIONS = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
+"""What PyYAML raises of words that are not what their tag says."""
+
 MORE_NODES = 1
 """So many nodes may be there beyond those of the reference answer: every one of them costs a machine some memory."""
 
@@ -35,10 +54,12 @@ def unwanted(content: bytes, reference: Json) -> list[Text]:
     It is read as it will be when the cluster is made.
     """
     try:
-        config = yaml.load(content, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        problem = getattr(error, "problem", None) or type(error).__name__
-        return [Text(f"is no YAML ({shown(str(problem))})", f"n'est pas du YAML ({shown(str(problem))})")]
+        read = documents.read(content)
+        config = None if read.problem else yaml.load(content, Loader=_Loader)
+    except (yaml.YAMLError, documents.TooMuch, *CONVERSIONS) as error:
+        return [_no_yaml(str(getattr(error, "problem", None) or error))]
+    if read.problem:
+        return [_no_yaml(read.problem)]
     if not isinstance(config, dict):
         return [Text("is no kind configuration", "n'est pas une configuration de kind")]
     return [*_form(config), *_top(config, reference), *_nodes(config, reference)]
@@ -67,6 +88,27 @@ def _top(config: Json, reference: Json) -> Iterator[Text]:
         for key, value in networking.items():
             if key not in NETWORKING and value != given.get(key):
                 yield _not_asked(f"networking.{key}")
+            elif key in NETWORKING and value is not None and not _is_usual(str(key), value):
+                yield _odd(f"networking.{key}", value)
+    if config.get("name") is not None and not _matches(NAME, config["name"]):
+        yield _odd("name", config["name"])
+
+
+def _is_usual(key: str, value: Any) -> bool:
+    """Whether a value of `networking` is one of those that it may have."""
+    words = value if isinstance(value, str) else ""
+    if key == "disableDefaultCNI":
+        return isinstance(value, bool)
+    if key == "dnsSearch":
+        few = isinstance(value, list) and len(value) <= MOST_SEARCHED
+        return few and all(_matches(SEARCHED, each) for each in value)
+    if key in {"podSubnet", "serviceSubnet"}:
+        return all(SUBNET.fullmatch(each) for each in words.split(","))
+    return words in (IP_FAMILIES if key == "ipFamily" else PROXIES)
+
+
+def _matches(form: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
 
 
 def _nodes(config: Json, reference: Json) -> Iterator[Text]:
@@ -81,6 +123,20 @@ def _nodes(config: Json, reference: Json) -> Iterator[Text]:
         for key, value in node.items():
             if key not in NODE and not _stands_in(key, value, given):
                 yield _not_asked(f"nodes.{number}.{key}")
+        if "role" in node and not (isinstance(node["role"], str) and node["role"] in ROLES):
+            yield _odd(f"nodes.{number}.role", node["role"])
+        yield from _labels(f"nodes.{number}.labels", node.get("labels"))
+
+
+def _labels(where: str, labels: Any) -> Iterator[Text]:
+    if labels is None:
+        return
+    if not isinstance(labels, dict):
+        yield _odd(where, labels)
+        return
+    for key, value in labels.items():
+        if not _matches(LABEL, key) or not _matches(LABEL_VALUE, value):
+            yield _odd(f"{where}.{key}", value)
 
 
 def _stands_in(key: str, value: Any, given: Iterable[Json]) -> bool:
@@ -94,6 +150,18 @@ def _stands_in(key: str, value: Any, given: Iterable[Json]) -> bool:
 
 def _mappings(value: Any) -> list[Json]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _no_yaml(problem: str) -> Text:
+    return Text(f"is no YAML ({shown(problem)})", f"n'est pas du YAML ({shown(problem)})")
+
+
+def _odd(key: str, value: Any) -> Text:
+    found = shown(str(value))
+    return Text(
+        f"{shown(key)}: {found!r} is none of the values that it may have: see the documentation of kind",
+        f"{shown(key)}\u00a0: «\u00a0{found}\u00a0» n'est pas une valeur possible\u00a0: voyez la documentation de kind",
+    )
 
 
 def _not_asked(key: str) -> Text:

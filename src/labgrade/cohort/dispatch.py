@@ -173,8 +173,8 @@ class Dispatch:
     # The workers and the scheduler.
 
     def tick(self) -> None:
-        """Looks who is there, unless that is being done."""
-        if not self._looking:
+        """Looks who is there, unless that is being done; workers of a batch that is lost are asked no more, and end."""
+        if not self._looking and not self._lost:
             self._looking = True
             self._errand(self._look())
 
@@ -275,7 +275,7 @@ class Dispatch:
     async def leave(self) -> None:
         """Likewise; workers remove what they have of the batch, and the scheduler forgets it."""
         self.stop()
-        if not self._lost:
+        if self._client.status == "running":
             hands = [hand for hand in self._table.hands.values() if hand.met and not hand.silent]
             await asyncio.gather(*(self._send(hand, worker.close, seconds=self._timing.end) for hand in hands))
         for job in self._table.running():

@@ -95,7 +95,7 @@ def _flat(documents: Sequence[Value]) -> Iterator[Json]:
         if not isinstance(document, dict):
             continue
         items = document.get("items")
-        if isinstance(items, list) and str(document.get("kind", "")).endswith("List"):
+        if isinstance(items, list):  # whatever its kind: kubectl does not look at that
             yield from _flat(items)
         else:
             yield document
@@ -131,6 +131,8 @@ class _Open:
     """Whether that key is the `<<` which takes over another mapping."""
     merged: list[Value] = field(default_factory=list[Value])
     """Of a mapping: what `<<` gives it where it has no value of its own."""
+    height: int = 1
+    """So many levels it has, itself among them, with those that aliases lead to."""
 
 
 class _Builder:
@@ -140,7 +142,7 @@ class _Builder:
         self.document: Value = None
         self.size = size
         self._open: list[_Open] = []
-        self._anchors: dict[str, tuple[Value, int]] = {}
+        self._anchors: dict[str, tuple[Value, int, int]] = {}
         self._aliases = 0
 
     def take(self, event: Any) -> bool:
@@ -153,7 +155,7 @@ class _Builder:
             before = self.size
             self._grow(len(event.value))
             value = _scalar(event)
-            self._anchor(event.anchor, value, before)
+            self._anchor(event.anchor, value, before, height=0)
             self._put(value, merging=event.value == "<<" and event.implicit[0])
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
@@ -176,24 +178,27 @@ class _Builder:
                     if not isinstance(mapping, dict):
                         raise NotYaml("`<<` is followed by something that is no mapping")
                     ended.value.update({key: value for key, value in mapping.items() if key not in ended.value})
-        self._anchor(ended.anchor, ended.value, ended.began)
-        self._put(ended.value)
+        self._anchor(ended.anchor, ended.value, ended.began, ended.height)
+        self._put(ended.value, height=ended.height)
 
     def _alias(self, event: Any) -> None:
         self._aliases += 1
         if event.anchor not in self._anchors:
             raise NotYaml(f"line {event.start_mark.line + 1}: the alias {event.anchor!r} leads nowhere, or into itself")
-        value, size = self._anchors[event.anchor]
+        value, size, height = self._anchors[event.anchor]
         self._grow(size)
+        if len(self._open) + height > DEEPEST:
+            raise TooMuch(f"line {event.start_mark.line + 1}: nests deeper than {DEEPEST} levels, with its aliases")
         if self._aliases > MOST_ALIASES:
             raise TooMuch(f"line {event.start_mark.line + 1}: more than {MOST_ALIASES} aliases")
-        self._put(value)
+        self._put(value, height=height)
 
-    def _put(self, value: Value, *, merging: bool = False) -> None:
+    def _put(self, value: Value, *, height: int = 0, merging: bool = False) -> None:
         if not self._open:
             self.document = value
             return
         around = self._open[-1]
+        around.height = max(around.height, height + 1)
         if isinstance(around.value, list):
             around.value.append(value)
         elif around.key is None:
@@ -213,9 +218,9 @@ class _Builder:
     def _wants_key(around: _Open) -> bool:
         return isinstance(around.value, dict) and around.key is None
 
-    def _anchor(self, name: str | None, value: Value, before: int) -> None:
+    def _anchor(self, name: str | None, value: Value, before: int, height: int) -> None:
         if name is not None:
-            self._anchors[name] = (value, self.size - before)
+            self._anchors[name] = (value, self.size - before, height)
 
     def _grow(self, by: int) -> None:
         self.size += by + EACH

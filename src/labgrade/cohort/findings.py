@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labgrade.cohort.refusal import shown
@@ -12,7 +13,8 @@ from labgrade.model import Json
 from labgrade.text import Text
 
 SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage", "default"})
-"""Namespaces that every cluster has; what is done there concerns more than a student's own work."""
+SYSTEMS = ("kube-", "cilium-", "labgrade-", "local-path-")
+"""Namespaces that clusters have, and how others of them begin: what is done there is more than a student's own work."""
 
 SAFE_CAPABILITIES = frozenset(
     {
@@ -84,9 +86,19 @@ WHOLE_CLUSTER_FR = {
 """Kinds that reach beyond what is graded, and why."""
 
 WRITING = frozenset({"*", "create", "update", "patch"})
-GUARDS = frozenset({"*", "namespaces", "nodes/proxy"})
+GUARDS = frozenset({"*", "namespaces", "nodes"})
 MORE_RIGHTS = frozenset({"escalate", "bind", "impersonate"})
-"""With one of the first on one of the second, or with one of the third, all other rights can be had."""
+"""With one of the first on one of the second, or of their subresources, or with one of the third, all other rights
+can be had."""
+EVERY_VERB = frozenset({"roles", "clusterroles", "users", "groups", "userextras", "uids"})
+"""What `*` alone gives those of the third on."""
+
+ROLES = frozenset({"admin", "edit", "view"})
+"""Cluster roles that any namespace may use: none of them reaches out of it."""
+OWN_ROLES = frozenset({*ROLES, "cluster-admin", "kindnet", "cilium", "cilium-operator", "local-path-provisioner-role"})
+RIGHTS = frozenset({"Role", "ClusterRole", "RoleBinding"})
+
+LOCAL_PATH = "rancher.io/local-path"
 
 POD_SECURITY = "pod-security.kubernetes.io/"
 
@@ -105,17 +117,50 @@ class Finding:
     why: Text
     detail: str = ""
     """Where the rule alone is not enough: the path of a hostPath."""
+    in_pod: bool = False
+    """Whether it is about what Pods do."""
 
 
-def findings(each: Json, namespace: str) -> Iterator[Finding]:
-    """What in an object is allowed only where a lab asks for it; `namespace` is the lab's own."""
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What an object may speak of, besides itself."""
+
+    namespace: str
+    """The lab's own."""
+    namespaces: frozenset[str] = frozenset()
+    """Others: of the same submission, and of the lab."""
+    roles: frozenset[str] = frozenset()
+    """Cluster roles of the same submission that say themselves what they allow."""
+
+
+def around(objects: Iterable[Json], namespace: str) -> Around:
+    """What objects that are applied together may speak of."""
+    each = list(objects)
+    made = {_name(one) for one in each if one.get("kind") == "Namespace"}
+    roles = {_name(one) for one in each if one.get("kind") == "ClusterRole" and _mappings(one.get("rules"))}
+    return Around(namespace, frozenset(made - {""}), frozenset(roles))
+
+
+def _name(each: Json) -> str:
+    return str(mapping(each.get("metadata")).get("name") or "")
+
+
+def namespaces(objects: Iterable[Json]) -> frozenset[str]:
+    """Every namespace that objects are in, or make."""
+    found = {str(mapping(each.get("metadata")).get("namespace") or "") for each in objects}
+    return frozenset(found - {""}) | around(objects, "").namespaces
+
+
+def findings(each: Json, beside: Around) -> Iterator[Finding]:
+    """What in an object is allowed only where a lab asks for it."""
     kind = str(each.get("kind", ""))
     metadata = mapping(each.get("metadata"))
     if kind in WHOLE_CLUSTER:
         yield Finding(kind, kind, Text(WHOLE_CLUSTER[kind], WHOLE_CLUSTER_FR[kind]))
-    yield from _about_namespaces(kind, metadata, namespace)
-    if kind in {"RoleBinding", "ClusterRole", "Role"}:
+    yield from _about_namespaces(kind, metadata, beside)
+    if kind in RIGHTS:
         yield from _about_rights(each, metadata)
+        yield from _about_roles(kind, each, beside)
     if kind == "CustomResourceDefinition" and mapping(mapping(each.get("spec")).get("conversion")).get("webhook"):
         why = Text("the API server would ask a webhook", "le serveur d'API consulterait un webhook")
         yield Finding("webhooks", "conversion webhook", why)
@@ -124,18 +169,22 @@ def findings(each: Json, namespace: str) -> Iterator[Finding]:
         for source in ("hostPath", "local"):
             if isinstance(spec.get(source), dict):
                 yield _host_path(source, spec[source].get("path"))
+    if kind == "StorageClass" and each.get("parameters") and each.get("provisioner") == LOCAL_PATH:
+        words = json.dumps(each["parameters"], sort_keys=True)
+        why = Text("they choose folders of the node", "ils choisissent des dossiers du nœud")
+        yield Finding(f"parameters {words}", f"parameters {shown(words)}", why)
     for spec in _pods(each):
-        yield from _about_pod(spec)
+        for finding in _about_pod(spec):
+            yield replace(finding, in_pod=True)
 
 
-def _about_namespaces(kind: str, metadata: Json, namespace: str) -> Iterator[Finding]:
+def _about_namespaces(kind: str, metadata: Json, beside: Around) -> Iterator[Finding]:
+    name = str(metadata.get("name") or "") if kind == "Namespace" else ""
     where = str(metadata.get("namespace") or "")
-    if where in SYSTEM and where != namespace:
-        yield Finding(f"namespace {where}", f"namespace {where}", BEYOND)
+    for each in {name, where} - {"", beside.namespace}:
+        if each in SYSTEM or each.startswith(SYSTEMS) or each not in beside.namespaces:
+            yield Finding(f"namespace {each}", f"namespace {shown(each)}", BEYOND)
     if kind == "Namespace":
-        name = str(metadata.get("name") or "")
-        if name in SYSTEM and name != namespace:
-            yield Finding(f"namespace {name}", f"namespace {name}", BEYOND)
         if any(str(label).startswith(POD_SECURITY) for label in mapping(metadata.get("labels"))):
             why = Text("it decides what Pods may do to the node", "il décide de ce que les Pods peuvent faire au nœud")
             yield Finding("pod-security", f"label {POD_SECURITY}…", why)
@@ -143,18 +192,33 @@ def _about_namespaces(kind: str, metadata: Json, namespace: str) -> Iterator[Fin
 
 def _about_rights(each: Json, metadata: Json) -> Iterator[Finding]:
     why = Text("with it every right can be had", "il permet d'avoir tous les droits")
-    if mapping(each.get("roleRef")).get("name") == "cluster-admin":
-        yield Finding("cluster-admin", "cluster-admin", why)
     for rule in _mappings(each.get("rules")):
         verbs, resources = ({str(word) for word in _list(rule.get(key))} for key in ("verbs", "resources"))
-        if verbs & WRITING and resources & GUARDS:
-            words = f'verbs "{shown(min(verbs & WRITING))}" on resources "{shown(min(resources & GUARDS))}"'
+        guards = {each for each in resources if each.partition("/")[0] in GUARDS}
+        guards |= resources & EVERY_VERB if "*" in verbs else set()
+        if verbs & WRITING and guards:
+            words = f'verbs "{shown(min(verbs & WRITING))}" on resources "{shown(min(guards))}"'
             yield Finding("cluster-admin", words, why)
         elif verbs & MORE_RIGHTS:
             yield Finding("cluster-admin", f'verb "{min(verbs & MORE_RIGHTS)}"', why)
     for label in mapping(metadata.get("labels")):
         if str(label).startswith("rbac.authorization.k8s.io/aggregate-to-"):
             yield Finding("cluster-admin", f"label {shown(str(label))}", BEYOND)
+
+
+def _about_roles(kind: str, each: Json, beside: Around) -> Iterator[Finding]:
+    name = _name(each)
+    if kind == "ClusterRole" and (name in OWN_ROLES or ":" in name):
+        why = Text("it is the cluster's, not the answer's", "il appartient au cluster, et non à la réponse")
+        yield Finding("cluster-admin", f"ClusterRole {shown(name)}", why)
+    if each.get("aggregationRule"):
+        why = Text("it takes over what others allow", "il reprend ce que d'autres permettent")
+        yield Finding("cluster-admin", "aggregationRule", why)
+    role = mapping(each.get("roleRef"))
+    named = str(role.get("name"))
+    if kind == "RoleBinding" and role.get("kind") != "Role" and named not in ROLES | beside.roles:
+        why = Text("it gives rights that no answer needs", "il donne des droits dont aucune réponse n'a besoin")
+        yield Finding("cluster-admin", f"ClusterRole {shown(named)}", why)
 
 
 def _about_pod(spec: Json) -> Iterator[Finding]:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from labgrade import engine, kubeconfig
 from labgrade.cluster import workspace
+from labgrade.cohort.preparing import note
 from labgrade.cohort.task import Graded, Progress, Submission, Task, Told
 from labgrade.cohort.tenancy import Tenancies
 from labgrade.cohort.warm import Forked
@@ -23,10 +25,11 @@ from labgrade.course import answers
 from labgrade.course.answers import CLUSTER
 from labgrade.course.library import Course
 from labgrade.errors import HarnessError, UsageError
-from labgrade.grading.process import INTERRUPTED, LOG, Interrupted, Order, blank, conduct, interrupt_all
+from labgrade.grading.child import Call, Child
+from labgrade.grading.process import INTERRUPTED, LOG, Interrupted, Order, blank, conduct
 from labgrade.model import Check, Lab, LabResult, Outcome
 from labgrade.patience import monotonic
-from labgrade.text import Text, harmless, text
+from labgrade.text import Text
 
 if TYPE_CHECKING:
     from labgrade.cohort.pool import Pool
@@ -61,6 +64,8 @@ class Grader:
         self._tenancies = Tenancies()
         self._clusters, self._images, self._say = clusters, images, say
         self._pool: Pool | None = None
+        self._ending: threading.Thread | None = None
+        self._children = WeakSet[Child]()
         self._turn = threading.Lock()
         self._stopping = threading.Event()
 
@@ -73,19 +78,18 @@ class Grader:
             )
         began = monotonic()
         lab = self._course.lab(task.lab)
-        work = _Work(task, lab, self._told)
+        work = _Work(task, lab, self._order(task, lab), self._told)
         try:
             with tempfile.TemporaryDirectory(prefix="labgrade-") as folder:
-                work.order = self._order(task, lab, Path(folder))
-                work.keep(blank(work.order))
-                if not self._stopping.is_set():
-                    self._do(work, Path(folder))
+                self._do(work, Path(folder))
         except Interrupted:
             pass
         except UsageError as error:
             work.fail(error, ours=False)
         except HarnessError as error:
             work.fail(error, ours=True)
+        except OSError as error:
+            work.fail(HarnessError(f"{error.filename or tempfile.gettempdir()}: {error.strerror}"), ours=True)
         except Exception as error:  # whatever is wrong with one student must not become the others' affair
             work.fail(HarnessError(f"labgrade itself went wrong: {error!r}"), ours=True)
         self._told(Progress(task.student.id, task.lab, "ended", earned=work.sheet.earned))
@@ -95,15 +99,32 @@ class Grader:
 
     def interrupt(self) -> None:
         """Lets what is under way restore and end, and begins nothing more."""
-        self._stopping.set()
-        interrupt_all()
+        with self._turn:
+            self._stopping.set()
+            children, pool = tuple(self._children), self._pool
+        for child in children:
+            child.interrupt()
+        if pool and not self._ending:
+            # Whoever waits for a cluster hears at once that none will come; removing them takes its time.
+            self._ending = threading.Thread(target=pool.close)
+            self._ending.start()
 
     def close(self) -> None:
         """Removes the practice clusters."""
-        if self._pool:
-            self._pool.close()
+        self.interrupt()
+        if self._ending:
+            self._ending.join()
 
-    def _order(self, task: Task, lab: Lab, folder: Path) -> Order:
+    def _start(self, call: Call) -> Child:
+        child = Forked(call)
+        with self._turn:
+            self._children.add(child)
+            stopping = self._stopping.is_set()
+        if stopping:
+            child.interrupt()
+        return child
+
+    def _order(self, task: Task, lab: Lab) -> Order:
         return Order(
             course=self._course,
             lab=lab,
@@ -116,7 +137,6 @@ class Grader:
             check_seconds=task.limits.check,
             seconds=task.limits.student,
             memory=task.limits.memory,
-            environment=_environment(task, folder),
         )
 
     def _do(self, work: _Work, folder: Path) -> None:
@@ -126,11 +146,13 @@ class Grader:
             else:
                 work.tell("waiting")
                 path, held = stack.enter_context(self._handed_in(work, folder)), False
+            if self._stopping.is_set():
+                return
             work.tell("started")
-            order = replace(work.order, kubeconfig=str(path), lease_held=held)
-            log = folder / LOG
+            environment, log = _environment(work.task, folder), folder / LOG
+            order = replace(work.order, kubeconfig=str(path), lease_held=held, environment=environment)
             try:
-                conduct(order, log, keep=work.keep, began=work.began, told=work.ended, start=Forked)
+                conduct(order, log, keep=work.keep, began=work.began, told=work.ended, start=self._start)
             finally:
                 work.log = _end_of(log)
 
@@ -158,6 +180,8 @@ class Grader:
         config = _own_cluster(lab, submission, folder)
         with self._the_pool().lent(lab, spoils=screening.spoils(submission), config=config) as lent:
             with workspace.opened(lent.access, lab.namespace) as place:
+                if self._stopping.is_set():
+                    raise HarnessError(INTERRUPTED.en)
                 place.create()
                 in_node = innode.in_node(lent.name)
                 work.notes += applying.apply(submission, lab, folder / "answer", place.environment, in_node)
@@ -167,6 +191,8 @@ class Grader:
         from labgrade.cohort.pool import Pool
 
         with self._turn:
+            if self._stopping.is_set():
+                raise HarnessError(INTERRUPTED.en)
             if self._pool is None:
                 self._pool = Pool(self._clusters, say=self._say, images=self._images)
             return self._pool
@@ -178,12 +204,15 @@ class _Work:
 
     task: Task
     lab: Lab
+    order: Order
     told: Told
     notes: list[Text] = field(default_factory=list[Text])
     log: str = ""
     ours: bool = True
-    order: Order = field(init=False)
     sheet: LabResult = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sheet = blank(self.order)
 
     def keep(self, sheet: LabResult) -> None:
         """The result as it grows, with the name of the cluster that the trainer knows it by."""
@@ -192,10 +221,10 @@ class _Work:
             cluster = replace(cluster, name=self.task.context)
         self.sheet = replace(sheet, cluster=cluster)
 
-    def fail(self, error: Exception, *, ours: bool) -> None:
+    def fail(self, error: HarnessError | UsageError, *, ours: bool) -> None:
         """Ends it without a grade."""
         self.ours = ours
-        self.sheet = replace(self.sheet, note=text(harmless(str(error))))
+        self.sheet = replace(self.sheet, note=note(error))
 
     def tell(self, kind: str, words: str = "") -> None:
         """Passes on what happens."""

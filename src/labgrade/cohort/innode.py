@@ -1,7 +1,7 @@
 """A student's script, run in a node of the practice cluster: never on the machine below, and there as nobody.
 
 A node of a kind cluster is a privileged container, whose root is as good as the machine's. So the script runs there
-without any privilege, among processes of its own that end with it, and with rights in its namespace alone.
+without any privilege, among processes and files of its own that end with it, and with rights in its namespace alone.
 """
 
 from __future__ import annotations
@@ -82,27 +82,54 @@ INSIDE: list[Json] = [
 """What it may do inside: neither change the namespace itself, whose labels guard it, nor give itself more rights."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PROGRAM = r"""
-set -u
+ROOM = r"""
+set -eu
+umask 022
+room=/mnt
+mount -t tmpfs -o mode=755,nosuid,size=256m labgrade "$room"
+cd "$room"
+mkdir -m 755 dev etc home old proc usr
+mkdir -m 1777 tmp
+mount --bind /usr usr
+mount -o remount,bind,ro,nosuid usr
+for each in bin lib lib32 lib64 libx32 sbin; do
+    [ ! -L "/$each" ] || { cp -P "/$each" "$each"; continue; }
+    [ ! -d "/$each" ] || { mkdir "$each"; mount --bind "/$each" "$each"; mount -o remount,bind,ro,nosuid "$each"; }
+done
+cp -RP /etc/alternatives etc/
+cp -L /etc/group /etc/hosts /etc/nsswitch.conf /etc/passwd /etc/resolv.conf etc/
+for each in full null random urandom zero; do touch "dev/$each"; mount --bind "/dev/$each" "dev/$each"; done
+ln -s /proc/self/fd dev/fd
+mount -t proc -o nosuid,nodev,noexec proc proc
+pivot_root . old
+cd /
+umount -l old
+rmdir old
 umask 077
-place=$(mktemp -d /tmp/labgrade-steps-XXXXXX) || exit
-trap 'rm -rf "$place"' EXIT
 IFS= read -r config
-printf %s "$config" | base64 -d > "$place/kubeconfig"
-cat > "$place/steps.sh"
-chown -R 65534:65534 "$place"
-cd "$place" || exit
+printf %s "$config" | base64 -d > home/kubeconfig
+cat > home/steps.sh
+chown -R 65534:65534 home
+cd home
 ulimit -c 0
 ulimit -f 131072
-env -i PATH="$PATH" HOME="$place" TMPDIR="$place" KUBECONFIG="$place/kubeconfig" NAMESPACE="$1" LC_ALL=C.UTF-8 \
-    unshare --pid --fork --kill-child --mount-proc \
+code=0
+env -i PATH="$PATH" HOME=/home TMPDIR=/tmp KUBECONFIG=/home/kubeconfig NAMESPACE="$1" LC_ALL=C.UTF-8 \
     timeout --kill-after=5 "$2" \
     prlimit --nproc=400 \
     setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \
-    bash -eu steps.sh </dev/null 2>&1
-echo "labgrade-exit=$?" >&2
+    bash -eu steps.sh </dev/null 2>&1 || code=$?
+echo "labgrade-exit=$code" >&2
 """
-"""Run by the node's root: the script's first process is `timeout`, and when that ends, all the others do."""
+"""Run by the node's root as the first of the room's processes: when it ends, all the others do.
+
+The room is made of the node's programs, which nobody can change there, and of memory that is gone with it: whatever a
+script writes, wherever it may, nothing of it is on the node afterwards.
+"""
+
+PROGRAM = r"""
+exec unshare --mount --pid --ipc --fork --kill-child sh -c "$@"
+"""
 
 EXIT = re.compile(rb"^labgrade-exit=(\d+)$", re.MULTILINE)
 TIMED_OUT = frozenset({124, 137})
@@ -146,7 +173,7 @@ def steps(script: bytes, namespace: str, config: Json, run_in_node: InNode, *, s
 
     HarnessError where it could not be run at all.
     """
-    command = ["env", "-i", f"PATH={PATH}", "sh", "-c", PROGRAM, "steps", namespace, f"{seconds:.0f}"]
+    command = ["env", "-i", f"PATH={PATH}", "sh", "-c", PROGRAM, "room", ROOM, "steps", namespace, f"{seconds:.0f}"]
     stdin = base64.b64encode(json.dumps(config).encode()) + b"\n" + script
     began = monotonic()
     ended = run_in_node(command, stdin=stdin, seconds=seconds + MORE_SECONDS)

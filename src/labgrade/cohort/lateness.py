@@ -22,12 +22,22 @@ def hours(attempt: Attempt, attempts: Sequence[Attempt], *, deadline: datetime |
     `attempts` are all of the same student at the same lab: what is graded again was handed in when it was first
     seen, at the latest.
     """
-    same = [one for one in attempts if one.submission and one.submission == attempt.submission]
+    same = [one for one in attempts if _is_graded_again(one, attempt)]
     moments = [moment for one in (attempt, *same) for moment in _moments(one)]
     if deadline is None or not moments:
         return 0.0
     late = (min(moments) - deadline).total_seconds() / 3600
     return max(round(late, 4), LEAST_HOURS) if late > 0 else 0.0
+
+
+def _is_graded_again(one: Attempt, other: Attempt) -> bool:
+    """The same files; or the same cluster under another course, where it was we who had it graded anew."""
+    if one.submission or other.submission:
+        return one.submission == other.submission
+    before, after = one.result, other.result
+    return bool(after.cluster.uid) and (
+        before.cluster.uid == after.cluster.uid and before.course_digest != after.course_digest
+    )
 
 
 def _moments(attempt: Attempt) -> list[datetime]:

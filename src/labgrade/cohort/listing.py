@@ -150,6 +150,7 @@ def _no_file(entry: Entry) -> Text:
         "hard link": Text("is also linked to from elsewhere", "est aussi lié depuis un autre endroit"),
         "submodule": Text("is a submodule, and none is fetched", "est un sous-module, et aucun n'est téléchargé"),
         "encrypted": Text("is encrypted", "est chiffré"),
+        "packed": Text("is packed in an unusual way", "est compressé d'une façon inhabituelle"),
     }
     why = words.get(entry.what, Text("is no regular file", "n'est pas un fichier ordinaire"))
     return Text(

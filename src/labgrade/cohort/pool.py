@@ -10,7 +10,7 @@ import itertools
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from typing import Literal
 
 from labgrade import kubeconfig
 from labgrade.cluster.api import Api
-from labgrade.cohort import inventory
+from labgrade.cohort import claims, inventory
 from labgrade.cohort.inventory import Inventory
 from labgrade.cohort.wiping import wipe
 from labgrade.course import answers
@@ -34,6 +34,9 @@ from labgrade.runid import new_run
 
 CLOSE_SECONDS = 900.0
 """What a cluster that is being made gets to come or to fail, once it is not wanted any more; usually a few seconds."""
+
+LAST_TRIES = 3
+"""So often the removal of a cluster that nobody makes or uses any more is tried in the end."""
 
 AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
 """So many clusters are made at the same time: it is the processors that it takes."""
@@ -119,8 +122,10 @@ class Pool:
         self._asked: list[_Asked] = []
         self._stuck: list[_Place] = []
         self._closed = False
-        # A thread for what each place does, and another one to end it meanwhile.
-        self._hands = ThreadPoolExecutor(2 * size, thread_name_prefix="labgrade-pool")
+        # As many threads as places: each does one thing at a time.
+        self._hands = ThreadPoolExecutor(size, thread_name_prefix="labgrade-pool")
+        self._claim = claims.Claim(self._run)
+        self._hands.submit(self._clear_abandoned)
 
     def __enter__(self) -> Pool:
         return self
@@ -153,10 +158,25 @@ class Pool:
             places, self._places, self._stuck = [*self._places, *self._stuck], [], []
         for asked in waiting:
             asked.place.set_exception(HarnessError(CLOSED))
-        for ending in [self._hands.submit(self._end, place) for place in places]:
-            ending.result()
+        # Another thread's work, so that an impatient second Ctrl-C does not keep it from being done.
+        ending = threading.Thread(target=self._end_all, args=(places,))
+        ending.start()
+        ending.join()
         self._hands.shutdown()
+        self._claim.release()
         self._folder.cleanup()
+
+    def _clear_abandoned(self) -> None:
+        """Removes what a run that was killed has left, to make room for what this one makes."""
+
+        def remove(name: str) -> None:
+            self._say(f"removing {name}, which a run that was killed has left")
+            PROVIDERS["kind"].stop(name)
+
+        try:
+            claims.clear(remove)
+        except (HarnessError, OSError) as error:
+            self._say(f"what a killed run has left could not be removed: {error}")
 
     def _taken(self, want: _Want) -> _Place:
         asked = _Asked(want)
@@ -207,6 +227,7 @@ class Pool:
     def _begin(self, asked: _Asked) -> None:
         name = f"labgrade-grade-{self._run}-{next(self._numbers)}"
         want = asked.want
+        self._claim.add(name)
         spec = own.described(name, Path(self._folder.name) / name, want.images, cni=want.cni, config=want.config)
         place = _Place(want, spec, asked)
         self._places.append(place)
@@ -307,15 +328,26 @@ class Pool:
                 self._places.remove(place)
                 self._serve()
 
+    def _end_all(self, places: Sequence[_Place]) -> None:
+        endings = [threading.Thread(target=self._end, args=(place,)) for place in places]
+        for ending in endings:
+            ending.start()
+        for ending in endings:
+            ending.join()
+
     def _end(self, place: _Place) -> None:
         """Removes it, again and again while another thread may still be making it."""
+        tries, removed = 0, False
 
         def ended() -> bool:
+            nonlocal tries, removed
             idle = place.work is None or place.work.done()
+            tries, removed = tries + idle, False
             with suppress(HarnessError):
                 own.remove(PROVIDERS["kind"], place.spec)
-                return idle
-            return False
+                removed = True
+            return idle and (removed or tries == LAST_TRIES)
 
-        if not until(ended, seconds=CLOSE_SECONDS, every=1.0):
+        until(ended, seconds=CLOSE_SECONDS, every=1.0)
+        if not removed:
             self._say(f"{place.spec.name} could not be removed: kind delete cluster --name {place.spec.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import tempfile
@@ -25,6 +26,7 @@ from labgrade.grading import process
 from labgrade.grading.process import Order
 from labgrade.kubeconfig import Access
 from labgrade.model import Lab, LabResult, Student
+from labgrade.text import Text, harmless
 
 KNOCK_SECONDS = 3.0
 KNOCKS = 32
@@ -49,8 +51,6 @@ class Setting:
     only: tuple[str, ...] = ()
     disturb: bool = True
     timeout: float | None = None
-    apart: bool = False
-    """Tasks go to several machines, so nobody can hold the Lease of a cluster for all who work on it."""
 
 
 def prepared(
@@ -67,7 +67,9 @@ def prepared(
             tasks.append(_task(cohort, member, lab, setting, away, several=len(labs) > 1))
         except (UsageError, HarnessError) as error:
             refusals.append(Refusal(member, lab.id, error))
-    return (tasks if setting.apart else _with_neighbours(tasks)), refusals
+        except Exception as error:  # whatever is wrong with one student's files must not become the others' affair
+            refusals.append(Refusal(member, lab.id, HarnessError(f"labgrade itself went wrong: {error!r}")))
+    return _with_neighbours(tasks), refusals
 
 
 def _task(cohort: Cohort, member: Member, lab: Lab, setting: Setting, away: _Away, *, several: bool) -> Task:
@@ -144,6 +146,8 @@ class _Away:
             return target.resolve(None, source.context)
         except (UsageError, HarnessError) as error:
             return error
+        except Exception as error:  # likewise
+            return HarnessError(f"labgrade itself went wrong: {error!r}")
 
 
 def _elsewhere(member: Member, access: Access) -> UsageError | None:
@@ -174,6 +178,13 @@ def blank(student: Student, lab: Lab, course: str) -> LabResult:
     """The result of a lab that could not even be begun; a note is to say why."""
     sheet = process.blank(Order(Course(lab.folder.parent.parent), lab, student=student, digest=course))
     return replace(sheet, finished=sheet.started)
+
+
+def note(error: UsageError | HarnessError) -> Text:
+    """Why somebody has no grade; paths of ours that are gone by then are left out."""
+    gone = f"{tempfile.gettempdir()}/labgrade-"
+    words = (re.sub(rf"{re.escape(gone)}\w+/", "", harmless(each)) for each in (error.why.en, error.why.fr))
+    return Text(*words)
 
 
 def chains(tasks: Iterable[Task], labs: Sequence[Lab]) -> list[list[Task]]:

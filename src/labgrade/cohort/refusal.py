@@ -17,8 +17,7 @@ class Refused(UsageError):
 
     def __init__(self, *reasons: Text) -> None:
         self.reasons = reasons
-        self.why = _together(reasons)
-        super().__init__(self.why.en)
+        super().__init__(_together(reasons))
 
 
 def shown(name: str) -> str:

@@ -13,7 +13,7 @@ from labgrade.cohort import bounded
 from labgrade.cohort.refusal import Refused, shown
 from labgrade.cohort.unpacking import GIT, MOST_LISTED, Entry, What
 from labgrade.errors import HarnessError, UsageError
-from labgrade.text import Text, harmless
+from labgrade.text import Text
 
 SECONDS = 60.0
 MOST_LIST = 8 << 20
@@ -60,7 +60,8 @@ class Tree:
 
 def tree(path: Path, revision: str) -> Tree:
     """The files of a revision. UsageError where there is no such repository or revision; Refused as for folders."""
-    if not revision or revision.startswith("-") or len(revision) > LONGEST_REVISION or harmless(revision) != revision:
+    usual = 0 < len(revision) <= LONGEST_REVISION and revision.isprintable()
+    if not usual or revision.startswith("-"):
         raise UsageError(f"{path}: {shown(revision)!r} is no revision of a git repository, such as main or v1.0")
     repository = _Repository(_folder(path))
     found = repository.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", most=1024)

@@ -6,10 +6,20 @@ What a lab asks for is what its own reference answer does: the same rules are pu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labgrade.cohort import clusterwishes, documents, handed
-from labgrade.cohort.findings import HOST_NAMESPACES, POD_SECURITY, Finding, findings, mapping
+from labgrade.cohort.findings import (
+    HOST_NAMESPACES,
+    POD_SECURITY,
+    RIGHTS,
+    Around,
+    Finding,
+    around,
+    findings,
+    mapping,
+    namespaces,
+)
 from labgrade.cohort.refusal import Refused, shown
 from labgrade.cohort.task import Submission
 from labgrade.course import answers
@@ -19,12 +29,11 @@ from labgrade.text import Text
 
 __all__ = ["POD_SECURITY", "asks_for_host", "gradable", "screen", "spoils"]
 
-NODE_FOLDERS = (
-    *("/bin", "/boot", "/dev", "/etc", "/home", "/kind", "/lib", "/lib32", "/lib64", "/opt/cni", "/opt/containerd"),
-    *("/proc", "/root", "/run", "/sbin", "/sys", "/usr"),
-    *("/var/lib", "/var/local-path-provisioner", "/var/log", "/var/run"),
-)
-"""Where a node keeps what makes it a node; a volume there is never what a lab about volumes is after."""
+DATA_FOLDERS = frozenset({"/data", "/mnt", "/srv"})
+"""Where a node keeps nothing of its own, nor do others: what a lab about volumes is after is there."""
+
+BASELINE = frozenset({"hostPath", "privileged", "capabilities", "hostPort", "procMount", "sysctls", *HOST_NAMESPACES})
+"""What Pods are refused at Kubernetes' level of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,10 @@ class _Asked:
     rules: frozenset[str]
     paths: frozenset[str]
     """Of hostPath volumes."""
+    unguarded: bool
+    """Whether its Pods do what the API server would refuse at the level `baseline`."""
+    kinds: frozenset[str]
+    namespaces: frozenset[str]
     steps: bool
     cluster: Json | None
     """The kind configuration of the cluster that the answer describes."""
@@ -63,41 +76,43 @@ def screen(submission: Submission, lab: Lab) -> None:
         wishes = clusterwishes.unwanted(submission.files[CLUSTER], asked.cluster)
         reasons += [Text(f"{CLUSTER}: {words.en}", f"{CLUSTER}\u00a0: {words.fr}") for words in wishes]
     paths: list[tuple[str, str]] = []
-    for name, read in handed.manifests(submission).items():
-        for each in read.objects:
-            for finding in findings(each, lab.namespace):
-                paths += [(name, finding.detail)] if finding.detail else []
-                if not _is_asked_for(finding, asked):
-                    reasons.append(_reason(name, each, finding))
+    objects = [(name, each) for name, read in handed.manifests(submission).items() for each in read.objects]
+    beside = around((each for _, each in objects), lab.namespace)
+    beside = replace(beside, namespaces=beside.namespaces | asked.namespaces)
+    for name, each in objects:
+        for finding in [*findings(each, beside), *_rights(each, asked)]:
+            paths += [(name, finding.detail)] if finding.detail else []
+            if not _is_asked_for(finding, asked):
+                reasons.append(_reason(name, each, finding))
     reasons += _nested(paths)
     if reasons:
         raise Refused(*reasons)
 
 
 def spoils(submission: Submission) -> bool:
-    """Whether it may leave something on the nodes themselves, where nobody sees it."""
-    if STEPS in submission.files:
-        return True
-    on_node = {"hostPath", "privileged", "capabilities", "procMount", "sysctls", "Node", *HOST_NAMESPACES}
+    """Whether it may leave something on the nodes themselves, where nobody sees it. Steps leave nothing there."""
+    on_node = BASELINE - {"hostPort"} | {"Node"}
     objects = (each for read in handed.manifests(submission).values() for each in read.objects)
-    return any(finding.rule in on_node for each in objects for finding in findings(each, ""))
+    return any(finding.rule in on_node for each in objects for finding in findings(each, Around("")))
 
 
 def asks_for_host(lab: Lab) -> bool:
-    """Whether the lab's own answer needs what Pods are refused at Kubernetes' level `baseline`."""
-    return bool(
-        _asked(lab).rules & {"hostPath", "privileged", "capabilities", "hostPort", "procMount", *HOST_NAMESPACES}
-    )
+    """Whether the Pods of the lab's own answer need what they are refused at Kubernetes' level `baseline`."""
+    return _asked(lab).unguarded
 
 
 def _asked(lab: Lab) -> _Asked:
     answer = answers.solution(lab)
     manifests = [*answer.manifests, *answers.starter(lab).manifests]
-    objects = (each for path in manifests for each in documents.read(path.read_bytes()).objects)
-    found = [finding for each in objects for finding in findings(each, lab.namespace)]
+    objects = [each for path in manifests for each in documents.read(path.read_bytes()).objects]
+    beside = around(objects, lab.namespace)
+    found = [finding for each in objects for finding in findings(each, beside)]
     return _Asked(
         frozenset(finding.rule for finding in found),
         frozenset(finding.detail for finding in found if finding.detail),
+        unguarded=any(finding.in_pod and finding.rule in BASELINE for finding in found),
+        kinds=frozenset(str(each.get("kind")) for each in objects),
+        namespaces=namespaces(objects),
         steps=any(path.name == STEPS for path in answer.files),
         cluster=clusterwishes.asked(answer.cluster) if lab.cluster and answer.cluster else None,
     )
@@ -107,11 +122,18 @@ def _is_asked_for(finding: Finding, asked: _Asked) -> bool:
     if finding.rule not in asked.rules:
         return False
     path = finding.detail
-    return not path or path in asked.paths or not _is_nodes_own(path)
+    return not path or any(path == own or path.startswith(f"{own}/") for own in DATA_FOLDERS | asked.paths)
 
 
-def _is_nodes_own(path: str) -> bool:
-    return path == "/" or path == "/var" or any(path == own or path.startswith(f"{own}/") for own in NODE_FOLDERS)
+def _rights(each: Json, asked: _Asked) -> Iterator[Finding]:
+    """Rights are the way around these rules where the API server does not guard the nodes itself."""
+    kind = str(each.get("kind"))
+    if asked.unguarded and kind in RIGHTS and kind not in asked.kinds:
+        why = Text(
+            "with it Pods could be made that nobody has looked at",
+            "il permettrait de créer des Pods que personne n'a examinés",
+        )
+        yield Finding(f"rights {kind}", kind, why)
 
 
 def _nested(paths: Iterable[tuple[str, str]]) -> Iterator[Text]:

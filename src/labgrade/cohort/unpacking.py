@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -17,7 +19,7 @@ from labgrade.cohort.refusal import Refused, shown
 from labgrade.errors import UsageError
 from labgrade.text import Text
 
-What = Literal["file", "link", "hard link", "special", "submodule", "encrypted"]
+What = Literal["file", "link", "hard link", "special", "submodule", "encrypted", "packed"]
 
 GIT = ".git"
 DEEPEST = 16
@@ -27,6 +29,15 @@ MOST_LISTED = 20_000
 LARGEST_ZIP = 32 << 20
 CENTRAL = b"PK\x01\x02"
 """What each entry of a zip file's directory begins with."""
+
+METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""How files may be packed: of the others, zipfile unpacks everything at once, however little is asked for."""
+
+DAMAGED = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, OverflowError),
+    *(ValueError, LookupError, struct.error, zlib.error, lzma.LZMAError),
+)
+"""What zipfile raises of files that are none."""
 
 _ENCRYPTED = 0x1
 _UTF8 = 0x800
@@ -60,8 +71,7 @@ def folder(path: Path, within: str, *, several: bool) -> Generator[tuple[Entry, 
         if inner == "link":
             raise Refused(_link(within))
         if inner == "folder":
-            root = os.open(within, _FOLDER, dir_fd=root)
-            stack.callback(os.close, root)
+            root = stack.enter_context(_at(root, (within,), within, _FOLDER))
         elif several:
             raise missing(within)
         entries: list[Entry] = []
@@ -78,11 +88,13 @@ def archive(path: Path) -> Generator[tuple[Entry, ...]]:
     content = _content(path)
     if content.count(CENTRAL) > MOST_LISTED:
         raise _too_many()
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as opened:
-            yield tuple(_member(opened, info) for info in opened.infolist() if not _is_folder(info))
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, EOFError) as error:
-        raise Refused(_no_zip(str(error))) from error
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(zipfile.ZipFile(io.BytesIO(content)))
+            entries = tuple(_member(opened, info) for info in opened.infolist() if not _is_folder(info))
+        except DAMAGED as error:
+            raise Refused(_no_zip(str(error))) from error
+        yield entries
 
 
 def missing(within: str) -> Refused:
@@ -120,11 +132,14 @@ def _kind_below(root: int, name: str) -> Literal["folder", "link", "other"] | No
 def _walked(root: int, here: int, prefix: str) -> Iterator[Entry]:
     """The files below `here`, an open folder in `root`; of what `.git` holds, only the hooks."""
     in_git = f"/{prefix}".endswith(f"/{GIT}/")
-    for name in sorted(os.listdir(here)):
+    for name in _names(here, prefix):
         if in_git and (name != "hooks" or _kind_below(here, name) != "folder"):
             continue
         path = f"{prefix}{name}"
-        found = os.stat(name, dir_fd=here, follow_symlinks=False)
+        try:
+            found = os.stat(name, dir_fd=here, follow_symlinks=False)
+        except OSError as error:
+            raise Refused(_unreadable(path, str(error.strerror))) from error
         if stat.S_ISDIR(found.st_mode):
             if path.count("/") >= DEEPEST:
                 raise Refused(_deep(path))
@@ -132,6 +147,13 @@ def _walked(root: int, here: int, prefix: str) -> Iterator[Entry]:
                 yield from _walked(root, inner, f"{path}/")
         elif name != GIT or stat.S_ISLNK(found.st_mode):
             yield _lying(root, path, found)
+
+
+def _names(here: int, prefix: str) -> list[str]:
+    try:
+        return sorted(os.listdir(here))
+    except OSError as error:
+        raise Refused(_unreadable(prefix or ".", str(error.strerror))) from error
 
 
 @contextmanager
@@ -195,13 +217,15 @@ def _member(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
         what = "special"
     elif info.flag_bits & _ENCRYPTED:
         what = "encrypted"
+    elif info.compress_type not in METHODS:
+        what = "packed"
     path = _named(info).rstrip("/")
 
     def read(most: int) -> bytes:
         try:
             with opened.open(info) as stream:
                 return stream.read(most)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError, OSError) as error:
+        except DAMAGED as error:
             raise Refused(_unreadable(path, str(error))) from error
 
     return Entry(path, info.file_size, what, read)

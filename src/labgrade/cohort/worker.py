@@ -18,7 +18,6 @@ from labgrade.cohort.task import Graded, Progress, Task, Told
 from labgrade.course import Course, find
 from labgrade.errors import HarnessError, UsageError
 from labgrade.patience import RESTORING_SECONDS, every, monotonic, until
-from labgrade.runid import new_run
 
 LOOKS_SECONDS = 1.0
 """How often a batch is asked whether it has lapsed."""
@@ -119,8 +118,9 @@ class _Batch:
             return
         self._stop_looking()
         if work:
-            work.interrupt()
-            until(lambda: not self.tries, seconds=RESTORING_SECONDS)
+            if self.tries:
+                work.interrupt()
+                until(lambda: not self.tries, seconds=RESTORING_SECONDS)
             work.close()
 
     def _ready(self) -> Work:
@@ -146,8 +146,6 @@ class _Batch:
 
 
 _batches: dict[str, _Batch] = {}
-_here = new_run()
-"""Tells this process from an earlier one at the same address."""
 
 
 def topic(batch: str) -> str:
@@ -167,7 +165,7 @@ async def ask(batch: str, *, clusters: int, lapse: float, dask_worker: Worker) -
         await asyncio.to_thread(_batches[batch].judge)
     found = _batches[batch]
     found.asked()
-    about = {"here": _here, "tries": list(found.tries), "digest": found.digest, "trouble": found.trouble}
+    about = {"tries": list(found.tries), "digest": found.digest, "trouble": found.trouble}
     return {**about, **versions()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from labgrade.cli import FINDINGS, FINE, HARNESS, INTERRUPTED
 from labgrade.cohort import marks, roster
 from labgrade.cohort.batch import Batch, Ending
 from labgrade.cohort.folder import DATABASE, Folder
-from labgrade.cohort.model import Attempt, Cohort, CohortResult
+from labgrade.cohort.model import Attempt, Cohort, CohortResult, Mark, Row
 from labgrade.cohort.preparing import Setting
 from labgrade.cohort.screen import Screen, screen
 from labgrade.cohort.store import Store
@@ -39,16 +39,24 @@ MIB_A_JOB = 96
 CLUSTERS_MIB, MOST_CLUSTERS = 4096, 4
 
 EVERYBODY = Text("{} of {} are graded", "{} sur {} sont évalués")
+OLDER = Text(
+    "{} could not be graded this time and keep the grade of an earlier round",
+    "{} n'ont pas pu être évalués cette fois et gardent la note d'un tour précédent",
+)
 SO_MANY_LEFT = Text(
     "{why} {left} were not graded; the same command with --resume grades these.",
-    "{why} {left} n'ont pas été évalués ; la même commande avec --resume les évalue.",
+    "{why} {left} n'ont pas été évalués\u00a0; la même commande avec --resume les évalue.",
 )
-NO_GRADE = Text("no grade: {}", "sans note : {}")
+NO_GRADE = Text("no grade: {}", "sans note\u00a0: {}")
 SAME = {
-    "cluster": Text("the same cluster, {}: {}", "le même cluster, {} : {}"),
-    "submission": Text("the same submission, {}: {}", "le même rendu, {} : {}"),
+    "cluster": Text("the same cluster, {}: {}", "le même cluster, {}\u00a0: {}"),
+    "submission": Text("the same submission, {}: {}", "le même rendu, {}\u00a0: {}"),
 }
-CHANGED = Text("another rubric, {}: {} had {} and has {}", "autre barème, {} : {} avait {} et a {}")
+CHANGED = Text("another rubric, {}: {} had {} and has {}", "autre barème, {}\u00a0: {} avait {} et a {}")
+
+
+Pair = tuple[str, str]
+"""A student's id and a lab's."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,15 +130,9 @@ class _Run:
         started = _now()
         ids = [member.student.id for member in self._cohort.members]
         round_ = self._store.begin(self._cohort.labs, ids, self._digest, resume=self._args.resume)
-        setting = Setting(
-            self._digest,
-            tuple(self._args.only),
-            not self._args.no_disturb,
-            self._args.timeout,
-            apart=self._args.scheduler is not None,
-        )
+        setting = Setting(self._digest, tuple(self._args.only), not self._args.no_disturb, self._args.timeout)
         batch = Batch(self._cohort, self._labs, setting, round_, self._keep)
-        ending = Ending(0)
+        ending, ended = Ending(0), False
         try:
             with self._screen:
                 done = self._store.graded(round_)
@@ -139,13 +141,25 @@ class _Run:
                 if tasks:
                     with closing(self._crew(tasks)) as crew:
                         ending = batch.run(tasks, crew)
+                ended = not ending.left
         finally:
             # Whatever ended it: what is in the database is in the reports.
             self._mend()
-            graded = self._graded(started, finished=None if ending.left else _now())
+            graded = self._graded(started, finished=_now() if ended else None)
             files = self._folder.write_cohort(graded)
-        self._summarise(graded, ending, files)
-        return _exit_code(graded, ending)
+        lacking = {(name, lab.id) for name in ids for lab in self._labs} - self._store.graded(round_)
+        self._summarise(graded, ending, files, lacking)
+        return self._exit_code(graded, ending, lacking, round_)
+
+    def _exit_code(self, graded: CohortResult, ending: Ending, lacking: Collection[Pair], round_: int) -> int:
+        """0 all graded; 3 where somebody could not be looked at; 1 where only what was handed in is to blame."""
+        if ending.why == process.INTERRUPTED:
+            return INTERRUPTED
+        if graded.complete and not lacking:
+            return FINE
+        latest = [self._attempts[pair][-1] if self._attempts.get(pair) else None for pair in lacking]
+        theirs = [attempt for attempt in latest if attempt and attempt.round == round_ and not attempt.ours]
+        return FINDINGS if len(theirs) == len(latest) else HARNESS
 
     def _crew(self, tasks: Sequence[Task]) -> Crew:
         if self._args.scheduler:
@@ -172,7 +186,8 @@ class _Run:
         return [Path(name) if name else None for name in given]
 
     def _keep(self, attempt: Attempt, log: str) -> None:
-        self._store.keep(attempt)
+        if not self._store.keep(attempt):
+            return  # there is a complete one already, and nobody is graded twice
         self._remember(attempt)
         if self._counting(attempt.student, attempt.lab) is attempt:
             self._folder.write_student(attempt, log)
@@ -212,9 +227,12 @@ class _Run:
             finished=finished,
         )
 
-    def _summarise(self, graded: CohortResult, ending: Ending, files: Sequence[Path]) -> None:
+    def _summarise(
+        self, graded: CohortResult, ending: Ending, files: Sequence[Path], lacking: Collection[Pair]
+    ) -> None:
         out = look(sys.stdout)["encoding"]
-        for words in _sentences(graded, ending, self._language, quiet=self._args.quiet):
+        older = sum((row.student.id, mark.lab) in lacking for row, mark in _every(graded) if mark.grade is not None)
+        for words in _sentences(graded, ending, self._language, older=older, quiet=self._args.quiet):
             print(shown(harmless(words), out))
         for name in self._args.format:
             if name in COHORT_EXPORTS and (missing := COHORT_EXPORTS[name].missing(graded)):
@@ -224,12 +242,18 @@ class _Run:
                 print(f"  {shown_path(path)}")
 
 
-def _sentences(graded: CohortResult, ending: Ending, lang: Language, *, quiet: bool) -> list[str]:
-    every = [(row, mark) for row in graded.rows for mark in row.marks]
+def _every(graded: CohortResult) -> list[tuple[Row, Mark]]:
+    return [(row, mark) for row in graded.rows for mark in row.marks]
+
+
+def _sentences(graded: CohortResult, ending: Ending, lang: Language, *, older: int, quiet: bool) -> list[str]:
+    every = _every(graded)
     lacking = [(row, mark) for row, mark in every if mark.grade is None and mark.attempts]
     words = [EVERYBODY[lang].format(len([1 for _, mark in every if mark.grade is not None]), len(every))]
     if ending.why:
         words.append(SO_MANY_LEFT[lang].format(why=ending.why[lang], left=ending.left))
+    if older:
+        words.append(OLDER[lang].format(older))
     for row, mark in lacking:
         why = (mark.because[lang] or "?").splitlines()[0]
         words.append(f"  {row.student.id}  {mark.lab}  {NO_GRADE[lang].format(why)}")
@@ -240,16 +264,6 @@ def _sentences(graded: CohortResult, ending: Ending, lang: Language, *, quiet: b
         before, after = ("?" if grade is None else number(grade, lang) for grade in (change.before, change.after))
         words.append("  " + CHANGED[lang].format(change.lab, change.student, before, after))
     return words
-
-
-def _exit_code(graded: CohortResult, ending: Ending) -> int:
-    """0 all graded; 3 where somebody could not be looked at; 1 where only what was handed in is to blame."""
-    if ending.why == process.INTERRUPTED:
-        return INTERRUPTED
-    if graded.complete:
-        return FINE
-    lacking = [mark for row in graded.rows for mark in row.marks if mark.grade is None]
-    return HARNESS if any(mark.ours for mark in lacking) else FINDINGS
 
 
 def _out(args: argparse.Namespace) -> Path:

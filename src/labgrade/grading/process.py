@@ -21,7 +21,7 @@ from labgrade.grading.outcomes import selected
 from labgrade.model import Check, ClusterInfo, Lab, LabResult, Outcome, Student
 from labgrade.patience import RESTORING_SECONDS
 from labgrade.runid import new_run
-from labgrade.text import Text, text
+from labgrade.text import Text
 
 LOG = "labgrade.log"
 CLEARED = ("PYTEST", "PYTHON")
@@ -118,11 +118,11 @@ def conduct(
     if interrupted:
         sheet = replace(sheet, note=INTERRUPTED)
     elif late.is_set() and missing:
-        fatal = HarnessError(f"it took longer than the {order.seconds:g} seconds that one student's lab gets")
+        fatal = HarnessError(_overtime(order.seconds or 0.0))
     elif fatal is None and missing:
-        fatal = HarnessError(f"the suite of {order.lab.id} ended early; its own words are in {log}")
+        fatal = HarnessError(_ended_early(order.lab, log))
     if fatal:
-        sheet = replace(sheet, note=text(str(fatal)))
+        sheet = replace(sheet, note=fatal.why)
     sheet = replace(sheet, finished=_now())
     keep(sheet)
     if interrupted:
@@ -130,6 +130,20 @@ def conduct(
     if fatal:
         raise fatal
     return sheet
+
+
+def _overtime(seconds: float) -> Text:
+    return Text(
+        f"it took longer than the {seconds:g} seconds that one student's lab gets",
+        f"cela a pris plus que les {seconds:g} secondes qu'a le TP d'un étudiant",
+    )
+
+
+def _ended_early(lab: Lab, log: Path) -> Text:
+    return Text(
+        f"the suite of {lab.id} ended early; its own words are in {log}",
+        f"la suite de {lab.id} s'est arrêtée trop tôt ; ce qu'elle a dit est dans {log}",
+    )
 
 
 def blank(order: Order, run: str = "") -> LabResult:

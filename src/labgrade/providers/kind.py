@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,8 +144,11 @@ def _create(spec: ClusterSpec, found: Engine, config: Json) -> None:
     spec.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     if not spec.users:
         command += ["--kubeconfig", str(spec.kubeconfig)]
+    # Killed half-way, it leaves an engine that goes on making the containers, after whoever removes them has looked.
+    # A thread in the background hears of Ctrl-C from whoever waits for it, and sees to its cluster's end.
+    apart = threading.current_thread() is not threading.main_thread()
     try:
-        output(command, found.environment, seconds=CREATE_SECONDS, stdin=yaml.safe_dump(config))
+        output(command, found.environment, seconds=CREATE_SECONDS, stdin=yaml.safe_dump(config), apart=apart)
     except HarnessError as error:
         if spec.config and clusterfile.REFUSED.search(str(error)):
             raise UsageError(f"{spec.config}: {error}") from error
