@@ -80,6 +80,7 @@ def results(draw: st.DrawFn) -> LabResult:
         not_run=tuple(ids[cut:]),
         note=draw(texts),
         student=draw(st.none() | st.builds(Student, names, words)),
+        remarks=tuple(draw(st.lists(texts, max_size=2))),
     )
 
 
@@ -112,10 +113,20 @@ def test_the_form_is_the_published_one() -> None:
     assert found["outcomes"][3]["blocked_by"] == ["service"]
 
 
+def test_a_result_without_remarks_is_read() -> None:
+    """As older versions wrote them."""
+    old = data()
+    del old["remarks"]
+    VALIDATOR.validate(old)
+    assert from_data(old) == read(SAMPLE)
+
+
 def test_the_schema_is_one_and_describes_every_key() -> None:
     """A published form is explained, key by key."""
     Draft202012Validator.check_schema(SCHEMA)
-    assert set(SCHEMA["required"]) == set(SCHEMA["properties"]) == set(data())
+    assert set(SCHEMA["properties"]) == set(data())
+    # Results of older versions have no remarks.
+    assert set(SCHEMA["required"]) == set(data()) - {"remarks"}
     outcome = SCHEMA["$defs"]["outcome"]["properties"]
     assert set(outcome) == set(data()["outcomes"][0])
     for key, value in (SCHEMA["properties"] | outcome).items():

@@ -18,6 +18,7 @@ from labgrade.model import STATES, LabResult, Outcome, State
 from labgrade.result import read
 from labgrade.terminal import line, look, summary
 from labgrade.text import Language, Text
+from tests.support.results import refused, remarked
 
 HOSTILE = "\x1b[2J\x1b]0;title\x07\r\0\x9b31m\u202e\ud800"
 
@@ -211,6 +212,25 @@ def test_an_incomplete_result_is_no_grade(sample: LabResult) -> None:
     ]
 
 
+@pytest.mark.parametrize(("language", "score"), [("en", "no grade"), ("fr", "sans note")])
+def test_where_nothing_was_looked_at_there_are_no_points(language: Language, score: str) -> None:
+    """Points so far would be taken for a 0."""
+    shown = summary(refused(), language=language, colour=False)
+    assert shown.split("\n")[0] == score
+    assert "0 / " not in shown
+
+
+def test_what_was_handed_in_is_told_before_what_to_mend() -> None:
+    """A manifest that was not accepted is why checks fail."""
+    assert summary(remarked(), language="en", colour=False).split("\n")[2:] == [
+        "What was handed in:",
+        "  web.yaml was not accepted: no <kind> in it",
+        "Mend first: The Service `web` has the Pods behind it",
+    ]
+    french = summary(remarked(), language="fr", colour=False)
+    assert "Ce qui a été remis\N{NO-BREAK SPACE}:\n  web.yaml n'a pas été accepté" in french
+
+
 def test_a_perfect_result_is_said(sample: LabResult) -> None:
     """16.5 needs no `.50`, and 20 no fraction at all."""
     result = dataclasses.replace(sample, outcomes=sample.outcomes[:1], possible=4.0)
@@ -224,7 +244,7 @@ def test_a_perfect_result_is_said(sample: LabResult) -> None:
 def test_the_summary_lets_no_text_drive_the_terminal(sample: LabResult) -> None:
     """Notes, ids and paths may come from elsewhere."""
     text = Text(HOSTILE, HOSTILE)
-    result = dataclasses.replace(sample, note=text, not_run=(HOSTILE,))
+    result = dataclasses.replace(sample, note=text, not_run=(HOSTILE,), remarks=(text,))
     shown = summary(result, language="en", colour=False, files=[HOSTILE])
     assert all(c.isprintable() or c == "\n" for c in shown)
 

@@ -148,6 +148,8 @@ class LabResult:
     note: Text = Text("", "")
     """Why the run ended early, if it did."""
     student: Student | None = None
+    remarks: tuple[Text, ...] = ()
+    """What there is to say of what was handed in, such as a manifest that the cluster refused."""
 
     @property
     def earned(self) -> float:

@@ -43,6 +43,7 @@ def to_data(result: LabResult) -> Json:
         "complete": result.complete,
         "not_run": list(result.not_run),
         "note": result.note.data(),
+        "remarks": [words.data() for words in result.remarks],
         "outcomes": [outcome_data(outcome) for outcome in result.outcomes],
     }
 
@@ -89,6 +90,7 @@ def from_data(data: Any) -> LabResult:
         student=None
         if student.value is None
         else Student(id=student.get("id").name(), name=student.get("name").string()),
+        remarks=tuple(field.text() for field in top.get("remarks", default=[]).items()),
     )
     _check_consistent(result, top)
     return result

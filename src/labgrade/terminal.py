@@ -172,18 +172,27 @@ def summary(
     encoding: str = "utf-8",
     files: Iterable[object] = (),
 ) -> str:
-    """The score, whether it is a grade yet and why not, what to mend first, and where the `files` are."""
+    """The score, whether it is a grade yet and why not, remarks, what to mend first, and where the `files` are."""
     score = wording.score(result, language)
     note = wording.score_note(result)[language]
     lines = [painted(score, "1", colour=colour) + (f"  ({note})" if note else "")]
-    for words in _sentences(result, language):
+    for words in _verdict(result, language):
+        lines += wrapped(words, "", width)
+    if result.remarks:
+        lines.append(f"{wording.HANDED_IN[language]}{wording.colon(language).rstrip(' ')}")
+    for remark in result.remarks:
+        lines += wrapped(remark[language], INDENT, width)
+    first = mend_first(result)
+    if first:
+        label = wording.MEND_FIRST[language]
+        words = f"{label[0].upper()}{label[1:]}{wording.colon(language)}{first.title[language]}"
         lines += wrapped(words, "", width)
     # Paths are never wrapped: they are there to be clicked and copied.
     lines += [INDENT + harmless(str(file)) for file in files]
     return shown("\n".join(lines), encoding)
 
 
-def _sentences(result: LabResult, language: Language) -> list[str]:
+def _verdict(result: LabResult, language: Language) -> list[str]:
     words: list[str] = []
     if result.perfect:
         words.append(wording.PERFECT[language])
@@ -192,9 +201,4 @@ def _sentences(result: LabResult, language: Language) -> list[str]:
     else:
         words.append(wording.INCOMPLETE[language] + ".")
         words += [reason[language] for reason in wording.why_incomplete(result)]
-    first = mend_first(result)
-    if first:
-        label = wording.MEND_FIRST[language]
-        colon = "\u00a0: " if language == "fr" else ": "
-        words.append(f"{label[0].upper()}{label[1:]}{colon}{first.title[language]}")
     return words

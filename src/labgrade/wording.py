@@ -34,6 +34,13 @@ COMPLETE = Text("Complete: every check was looked at.", "Complet\u00a0: tout a �
 PERFECT = Text("Everything earned. Well done!", "Tous les points sont là. Bravo !")
 INCOMPLETE = Text("Not complete, so not yet a grade", "Incomplet, donc pas encore une note")
 SO_FAR = Text("points so far", "points jusqu’ici")
+NO_GRADE = Text("no grade", "sans note")
+HANDED_IN = Text("What was handed in", "Ce qui a été remis")
+
+
+def colon(language: Language) -> str:
+    """The colon behind a label, with the space after it, and the one that French has before it."""
+    return "\u00a0: " if language == "fr" else ": "
 
 
 def number(value: float, language: Language = "en") -> str:
@@ -43,7 +50,9 @@ def number(value: float, language: Language = "en") -> str:
 
 
 def score(result: LabResult, language: Language = "en") -> str:
-    """`16.5 / 20`: the grade; while there is none, the points so far."""
+    """`16.5 / 20`: the grade; while there is none, the points so far; no number where nothing was looked at."""
+    if not result.outcomes:
+        return NO_GRADE[language]
     if result.complete:
         return f"{number(result.grade, language)} / {FULL_GRADE}"
     return f"{number(result.earned, language)} / {number(result.possible, language)}"
@@ -51,6 +60,8 @@ def score(result: LabResult, language: Language = "en") -> str:
 
 def score_note(result: LabResult) -> Text:
     """What the score needs beside it: that it may still grow, or which points made the grade; else empty."""
+    if not result.outcomes:
+        return Text("", "")
     if not result.complete:
         return SO_FAR
     if result.possible == FULL_GRADE:

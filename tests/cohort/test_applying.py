@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -169,10 +169,45 @@ def test_a_cluster_that_does_not_answer_is_ours(bin_: Path, lab: Lab) -> None:
         apply(bin_, lab, {"10-a.yaml": object_("one")})
 
 
-def test_a_way_to_the_cluster_that_stays_bad_is_ours(bin_: Path, lab: Lab) -> None:
-    """Though the API server answers in between."""
-    with pytest.raises(HarnessError, match=r"10-a\.yaml.*TLS handshake timeout"):
-        apply(bin_, lab, {"10-a.yaml": object_("FAR")})
+def test_words_of_a_cluster_that_does_not_answer_are_no_proof(bin_: Path, lab: Lab) -> None:
+    """A student can have an object of that name: where the API server answers, it is the student's."""
+    (note,) = apply(bin_, lab, {"10-a.yaml": object_("FAR")})
+    assert note.en == "10-a.yaml was not accepted: net/http: TLS handshake timeout"
+
+
+def test_all_that_may_pass_is_waited_for_together(bin_: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one after the other: what nobody makes costs as much as one of it."""
+    waits: list[float] = []
+
+    def waited(done: Callable[[], bool], *, seconds: float, every: float) -> bool:
+        assert every > 0
+        waits.append(seconds)
+        return done()
+
+    monkeypatch.setattr(applying, "until", waited)
+    files = {f"{number}-a.yaml": object_("NOBODY") for number in range(1, 6)}
+    notes = apply(bin_, lab, files | {"9-z.yaml": object_("REFUSE")})
+    assert len(notes) == 6
+    assert waits == [applying.AGAIN_SECONDS]
+    one_by_one = [call for call in calls(bin_) if call.count("--filename") == 1]
+    assert len(one_by_one) == 6 + 5
+
+
+def test_there_is_no_end_of_time_to_try_files_one_by_one(bin_: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known of a file is told."""
+    clock = iter([0.0, 1.0, 60.0, *[applying.ONE_BY_ONE_SECONDS] * 9])
+    monkeypatch.setattr(applying, "monotonic", lambda: next(clock))
+    files = {f"{number}-a.yaml": object_("REFUSE") for number in range(1, 6)}
+    notes = apply(bin_, lab, files)
+    assert ["REFUSED" in note.en for note in notes] == [True, True, False, False, False]
+    assert notes[4].en == (
+        "5-a.yaml was not accepted: perhaps: there are so many files that it was applied with the others only"
+    )
+    assert notes[4].fr.startswith("5-a.yaml n'a pas été accepté\u00a0: peut-être\u00a0: ")
+    (bin_ / "down").touch()
+    monkeypatch.setattr(applying, "monotonic", iter([0.0, *[applying.ONE_BY_ONE_SECONDS] * 9]).__next__)
+    with pytest.raises(HarnessError, match="does not answer any more"):
+        apply(bin_, lab, files)
 
 
 def test_without_kubectl_it_is_ours(tmp_path: Path, lab: Lab) -> None:
@@ -278,5 +313,6 @@ def test_a_node_that_cannot_run_anything_is_ours(bin_: Path, lab: Lab) -> None:
 
 
 def test_the_nodes_program_is_one_that_a_shell_reads() -> None:
-    """What it does is tried on a real node."""
-    subprocess.run(["sh", "-n", "-c", innode.PROGRAM], check=True)
+    """What they do is tried on a real node."""
+    for program in (innode.PROGRAM, innode.ROOM):
+        subprocess.run(["sh", "-n", "-c", program], check=True)

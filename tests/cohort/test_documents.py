@@ -73,10 +73,12 @@ def test_a_merged_mapping_gives_way_to_what_is_written_beside_it() -> None:
 
 
 def test_lists_are_taken_apart() -> None:
-    """Also lists of lists, and those of one kind."""
+    """Also lists of lists, those of one kind, and whatever else has a list of items: kubectl looks at nothing else."""
     inner = "{kind: PodList, items: [{kind: Pod}, {kind: Pod}]}"
     read = documents.read(f"kind: List\nitems:\n- kind: Service\n- {inner}\n".encode())
     assert [each["kind"] for each in read.objects] == ["Service", "Pod", "Pod"]
+    read = documents.read(b"kind: Bundle\nitems: [{kind: Pod}]\n---\nkind: Own\nitems: {a: b}\n")
+    assert [each["kind"] for each in read.objects] == ["Pod", "Own"]
 
 
 def test_what_stands_before_a_fault_is_kept_and_the_fault_is_told() -> None:
@@ -105,10 +107,27 @@ def bomb(levels: int = 9) -> bytes:
     return "\n".join([first, *more]).encode()
 
 
+def tower(levels: int, steps: int) -> bytes:
+    """A tower of aliases: each step stands on the one before."""
+    first = f"a0: &a0 {'[' * levels}{']' * levels}"
+    more = (f"a{step}: &a{step} {'[' * levels}*a{step - 1}{']' * levels}" for step in range(1, steps))
+    return "\n".join([first, *more]).encode()
+
+
+def test_depth_is_counted_through_aliases() -> None:
+    """Up to the last level."""
+    assert len(documents.read(tower(33, 3)).objects) == 1  # 99 and the mapping around them
+    with pytest.raises(TooMuch, match="line 3: nests deeper than 100 levels"):
+        documents.read(tower(34, 3))
+    with pytest.raises(TooMuch, match="line 4"):
+        documents.read(tower(33, 3) + b"\nb: {<<: [{c: *a2}]}")
+
+
 @pytest.mark.parametrize(
     "content",
     [
         bomb(),
+        tower(90, 25),
         b"a: &a " + b"x" * 100_000 + b"\nb: [" + b", ".join([b"*a"] * 900) + b"]\n",
         b"a: " + b"[" * 500 + b"]" * 500,
         b"a: &a x\nb: [" + b", ".join([b"*a"] * 2000) + b"]\n",

@@ -142,9 +142,17 @@ def test_an_interrupted_batch_says_how_to_go_on(group: Class, number: signal.Sig
     child = group.start("--jobs", "3")
     assert group.kept(1)
     child.send_signal(number)
+    assert child.stdout
+    words = ""
+    while "takes a moment" not in words:
+        words = child.stdout.readline()
+        assert words, "the first signal is answered at once"
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        child.send_signal(each)
     screen, _ = child.communicate(timeout=SECONDS)
     assert child.returncode == 130, screen
     assert "--resume" in screen
+    assert "Traceback" not in screen
     assert group.grades == {"ada": 20, "bob": None, "cyd": None}
     assert (group.leased, group.left) == ([], [])
     assert group.grade("--resume")[0] == 0
@@ -162,8 +170,9 @@ def test_the_whole_batch_has_a_limit(group: Class) -> None:
 
 
 def test_a_bad_kubeconfig_costs_its_student_alone(group: Class) -> None:
-    """A folder, a pipe, a gigabyte, a hostile one, none: told at once and by name; not our doing, so 1."""
+    """A folder, a pipe, a gigabyte, a hostile one, none: told at once, by name, in a line; not our doing, so 1."""
     group.student("ada")
+    in_time = {"submitted": "2026-11-01T12:00:00Z"}
     (group.folder / "folder").mkdir()
     os.mkfifo(group.folder / "pipe")
     (group.folder / "huge").touch()
@@ -176,11 +185,14 @@ def test_a_bad_kubeconfig_costs_its_student_alone(group: Class) -> None:
         "hostile": "has no contexts",
         "none": "does not exist",
     }
-    group.students += [{"id": name, "kubeconfig": name} for name in whys]
-    code, screen = group.grade()
+    group.students += [{"id": name, "kubeconfig": name, **in_time} for name in whys]
+    code, screen = group.grade(deadline="2026-11-02T12:00:00Z")
     assert (code, group.grades) == (1, {"ada": 20} | dict.fromkeys(whys)), screen
     for name, why in whys.items():
-        assert why in group.marks[name].because.en
+        mark = group.marks[name]
+        assert why in mark.because.en
+        assert (mark.late, "\n" in mark.because.en, str(group.folder) in mark.because.en) == (0, False, False)
+    assert group.marks["ada"].late > 0
     assert screen.index("pipe") < screen.index("ada")
 
 
@@ -219,6 +231,16 @@ def test_one_cluster_under_two_names_is_pointed_out(group: Class) -> None:
     assert (code, group.grades) == (0, {"ada": 20, "bob": 20}), screen
     assert [(each.what, each.students) for each in group.graded.alike] == [("cluster", ("ada", "bob"))]
     assert "the same cluster, b01: ada, bob" in screen
+
+
+def test_by_a_context_of_the_trainers_own(group: Class) -> None:
+    """From the trainer's kubeconfig; one that is not in it is the trainer's slip, so 3."""
+    group.student("ada")
+    group.environment["KUBECONFIG"] = group.students.pop()["kubeconfig"]
+    group.students += [{"id": "ada", "context": "kind-lab"}, {"id": "bob", "context": "kind-lob"}]
+    code, screen = group.grade()
+    assert (code, group.grades) == (3, {"ada": 20, "bob": None}), screen
+    assert "kind-lab" in group.marks["bob"].because.en
 
 
 def test_another_rubric_shows_who_gained_or_lost(group: Class) -> None:

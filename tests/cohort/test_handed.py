@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -10,11 +11,12 @@ import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from labgrade import course
-from labgrade.cohort import handed, listing
+from labgrade.cohort import documents, handed, listing
 from labgrade.cohort.handed import Refused
 from labgrade.cohort.model import BySubmission
 from labgrade.cohort.task import Submission
@@ -334,7 +336,85 @@ def test_all_that_is_wrong_is_told_and_no_more_than_fits(folder: Path, lab: Lab)
     assert words.endswith("and 8 more")
 
 
+def test_the_first_file_that_is_too_much_is_the_last_that_is_read(
+    folder: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others would take as long."""
+    put(folder, {f"{number}-a.yaml": b"a: [" + b"1," * 200_000 + b"1]" for number in range(8)})
+    asked: list[bytes] = []
+    really = documents.read
+
+    def counted(content: bytes) -> documents.Read:
+        asked.append(content)
+        return really(content)
+
+    monkeypatch.setattr(documents, "read", counted)
+    refusal(folder, lab)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("name", ["1-a.yaml", "sub"])
+def test_what_we_may_not_look_at(folder: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A folder whose names can be read and no more; root never meets one."""
+    put(folder, {"1-a.yaml": POD, "sub/2-b.yaml": POD})
+    stat_of = os.stat
+
+    def denied(path: object, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
+        if path == name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat_of(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", denied)
+    assert f"{name}: cannot be read (Permission denied)" in str(refusal(folder, lab))
+
+
+def test_the_labs_folder_that_we_may_not_open(folder: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor list."""
+    put(folder, {f"{lab.id}/1-a.yaml": POD})
+    opened = os.open
+
+    def denied(path: object, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == lab.id:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, flags, mode, dir_fd=dir_fd)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", denied)
+        assert f"{lab.id}: cannot be read (Permission denied)" in str(refusal(folder, lab))
+
+    def unlisted(_: object) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", unlisted)
+    assert ".: cannot be read (Permission denied)" in str(refusal(folder, lab))
+
+
 # Zip files
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_can_only_be_unpacked_as_a_whole_is_not_unpacked(lab: Lab, tmp_path: Path, method: int) -> None:
+    """A kilobyte of such a file may be gigabytes."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("1-a.yaml", POD)
+    assert "1-a.yaml: is packed in an unusual way" in str(refusal(tmp_path / "a.zip", lab))
+
+
+def test_a_zip_file_with_any_fault_is_refused(lab: Lab, tmp_path: Path) -> None:
+    """Wherever its bytes are others: in what it holds, in its directory, in its sizes and offsets."""
+    whole = zipped(tmp_path / "a.zip", {"1-\u00e9.yaml": POD * 5, "2-b.yaml": POD}).read_bytes()
+    faults = Random(7)
+    refused = 0
+    for _ in range(1500):
+        content = bytearray(whole)
+        for _ in range(faults.randint(1, 6)):
+            content[faults.randrange(len(content))] = faults.randrange(256)
+        (tmp_path / "b.zip").write_bytes(content)
+        try:
+            read(tmp_path / "b.zip", lab)
+        except Refused:
+            refused += 1
+    assert refused > 500
 
 
 def entry(name: str, mode: int = 0) -> zipfile.ZipInfo:

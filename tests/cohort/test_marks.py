@@ -230,15 +230,15 @@ def test_a_grade_where_there_was_none_is_a_change_and_the_reverse_is_not() -> No
     assert graded(cohort(), attempts).changes == (Change("ada", "x", None, 15, ()),)
 
 
-def test_a_check_that_came_or_went_is_one_that_earns_otherwise() -> None:
-    """As is one that was not run."""
-    for states, expected in (("PPPF", (15, 13.33, ("image",))), ("FPPF", (10, 13.33, ()))):
+def test_a_check_that_came_or_went_is_one_that_counts_otherwise() -> None:
+    """Also where it earned nothing: what can be earned is another sum."""
+    for states, expected in (("PPPF", (15, 13.33, ("image",))), ("FPPF", (10, 13.33, ("image",)))):
         old = attempt("ada", states, course="old")
         shorter = dataclasses.replace(old.result, outcomes=old.result.outcomes[1:], possible=15.0, course_digest="new")
         new = dataclasses.replace(old, round=2, result=shorter)
         assert graded(cohort(("ada",)), [old, new]).changes == (Change("ada", "x", *expected),)
     attempts = [attempt("ada", "PP", course="old"), attempt("ada", "PPPF", round_=2)]
-    assert graded(cohort(("ada",)), attempts).changes == (Change("ada", "x", None, 15, ("service",)),)
+    assert graded(cohort(("ada",)), attempts).changes == (Change("ada", "x", None, 15, ("service", "answers")),)
 
 
 def test_one_rubric_makes_no_changes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,28 @@ def thing(kind: str, namespace: str = "", **more: Any) -> Json:
         (thing("ValidatingAdmissionPolicy"), "ValidatingAdmissionPolicy"),
         (thing("MutatingAdmissionPolicyBinding"), "MutatingAdmissionPolicyBinding"),
         (thing("APIService"), "answers for the API server"),
+        (thing("CertificateSigningRequest"), "a key to the cluster"),
         (thing("CustomResourceDefinition", spec={"conversion": {"webhook": {"a": 1}}}), "conversion webhook"),
         (thing("ClusterRoleBinding", roleRef={"name": "view"}), "rights over the whole cluster"),
-        (thing("RoleBinding", roleRef={"name": "cluster-admin"}), "rolebinding/mine: cluster-admin"),
+        (thing("RoleBinding", roleRef={"name": "cluster-admin"}), "rolebinding/mine: ClusterRole cluster-admin"),
+        (
+            thing("RoleBinding", roleRef={"kind": "ClusterRole", "name": "system:controller:job-controller"}),
+            "no answer",
+        ),
+        (thing("ClusterRole", aggregationRule={"clusterRoleSelectors": [{}]}), "aggregationRule"),
+        ({"kind": "ClusterRole", "metadata": {"name": "system:node"}}, "ClusterRole system:node: it is the cluster's"),
+        ({"kind": "ClusterRole", "metadata": {"name": "view"}, "rules": [{"verbs": ["get"]}]}, "it is the cluster's"),
+        (thing("Role", rules=[{"verbs": ["patch"], "resources": ["namespaces/finalize"]}]), '"namespaces/finalize"'),
+        (thing("Role", rules=[{"verbs": ["update"], "resources": ["*/status"]}]), '"*/status"'),
+        (thing("Role", rules=[{"verbs": ["create"], "resources": ["nodes/proxy"]}]), '"nodes/proxy"'),
+        (thing("Role", rules=[{"verbs": ["*"], "resources": ["roles"]}]), 'verbs "*" on resources "roles"'),
+        (
+            thing("StorageClass", provisioner="rancher.io/local-path", parameters={"pathPattern": "../../etc"}),
+            'storageclass/mine: parameters {"pathPattern": "../../etc"}',
+        ),
+        (thing("ConfigMap", "elsewhere"), "configmap/mine: namespace elsewhere"),
+        (thing("ConfigMap", "cilium-secrets"), "namespace cilium-secrets"),
+        ({"kind": "Namespace", "metadata": {"name": "cilium-secrets"}}, "namespace cilium-secrets"),
         (thing("Role", rules=[{"verbs": ["*"], "resources": ["*"]}]), 'verbs "*" on resources "*"'),
         (thing("Role", rules=[{"verbs": ["get", "patch"], "resources": ["namespaces"]}]), 'verbs "patch" on resources'),
         (thing("Role", rules=[{"verbs": ["escalate"], "resources": ["roles"]}]), 'verb "escalate"'),
@@ -138,11 +158,13 @@ def test_what_no_ordinary_lab_asks_for(each: Json, words: str) -> None:
         pod(securityContext={"sysctls": [{"name": "net.ipv4.tcp_syncookies", "value": "1"}]}),
         thing("Role", rules=[{"verbs": ["get"], "resources": ["*"]}]),
         thing("Role", rules=[{"verbs": ["*"], "resources": ["pods"]}]),
-        thing("RoleBinding", roleRef={"name": "view"}),
+        thing("Role", rules=[{"verbs": ["patch"], "resources": ["deployments/status"]}]),
+        thing("RoleBinding", roleRef={"kind": "ClusterRole", "name": "view"}),
+        thing("RoleBinding", roleRef={"kind": "Role", "name": "mine"}),
         thing("Namespace"),
         thing("ConfigMap", "b01", data={"hostNetwork": "true", "x": "privileged: true"}),
-        thing("ConfigMap", "elsewhere"),
         thing("StorageClass", provisioner="rancher.io/local-path"),
+        thing("StorageClass", provisioner="example.com/disks", parameters={"type": "fast"}),
         thing("CustomResourceDefinition", spec={"conversion": {"strategy": "None"}}),
         {"kind": "Pod", "metadata": "nonsense", "spec": ["nonsense"]},
         {"kind": ["nonsense"], "spec": {"containers": "x", "volumes": 3, "securityContext": []}},
@@ -151,6 +173,22 @@ def test_what_no_ordinary_lab_asks_for(each: Json, words: str) -> None:
 def test_what_is_nobodys_harm(each: Json) -> None:
     """Wrong or not, it is graded."""
     assert reasons(handed_in(each)) == ""
+
+
+def test_what_the_submission_makes_itself() -> None:
+    """Its own namespaces and cluster roles, whichever comes first; a role that says nothing might be another's."""
+    inside = thing("ConfigMap", "elsewhere")
+    assert reasons(handed_in(inside, {"kind": "Namespace", "metadata": {"name": "elsewhere"}})) == ""
+    binding = thing("RoleBinding", roleRef={"kind": "ClusterRole", "name": "mine"})
+    assert reasons(handed_in(binding, thing("ClusterRole", rules=[{"verbs": ["get"], "resources": ["pods"]}]))) == ""
+    assert "ClusterRole mine" in reasons(handed_in(binding, thing("ClusterRole")))
+
+
+def test_a_list_of_any_kind_is_taken_apart() -> None:
+    """As kubectl does, whatever it calls itself."""
+    for kind in ("List", "Bundle", "ConfigMap", None):
+        found = reasons(handed_in({"kind": kind, "items": [thing("ClusterRoleBinding")]}))
+        assert "clusterrolebinding/mine" in found
 
 
 TEMPLATE: Json = {"spec": {"containers": [{"name": "c", "securityContext": {"privileged": True}}]}}
@@ -209,9 +247,12 @@ def test_everything_is_told_at_once_and_made_harmless() -> None:
         ("/etc", False),
         ("//etc/kubernetes", False),
         ("/data/../etc", False),
-        ("/etcetera", True),
+        ("/etcetera", False),
+        ("/database", False),
         ("/var", False),
-        ("/var/mine", True),
+        ("/var/mine", False),
+        ("/tmp/mine", False),
+        ("/opt", False),
         ("/var/lib/kubelet", False),
         ("/run/containerd/containerd.sock", False),
         ("/proc/1/root", False),
@@ -222,7 +263,7 @@ def test_everything_is_told_at_once_and_made_harmless() -> None:
 @pytest.mark.parametrize("make", [host_path, volume])
 @pytest.mark.parametrize("name", [VOLUMES, STATIC])
 def test_where_a_lab_asks_for_folders_of_the_node(name: str, make: Any, path: str, *, allowed: bool) -> None:
-    """Any that are not what makes it a node."""
+    """Those that are for data."""
     assert (reasons(handed_in(make(path)), name) == "") == allowed
 
 
@@ -231,6 +272,26 @@ def test_folders_within_one_another_are_refused() -> None:
     found = reasons(handed_in(host_path("/data"), volume("/data/link")), VOLUMES)
     assert "hostPath /data/link lies within hostPath /data" in found
     assert reasons(handed_in(host_path("/data"), volume("/data")), VOLUMES) == ""
+
+
+@pytest.mark.parametrize("kind", ["Role", "ClusterRole", "RoleBinding"])
+def test_no_rights_where_the_api_server_does_not_guard_the_nodes(kind: str) -> None:
+    """Who may make Pods there may make any."""
+    each = thing(kind, rules=[{"verbs": ["create"], "resources": ["pods"]}])
+    each |= {"roleRef": {"kind": "Role", "name": "mine"}} if kind == "RoleBinding" else {}
+    assert f"{kind}: with it Pods could be made" in reasons(handed_in(each), VOLUMES)
+    assert reasons(handed_in(each), STATIC) == ""
+    assert reasons(handed_in(thing("ServiceAccount")), VOLUMES) == ""
+
+
+def test_parameters_that_the_reference_answer_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those very ones, and no others."""
+    ask = screening._asked  # pyright: ignore[reportPrivateUsage]
+    rules = frozenset({'parameters {"nodePath": "/data"}'})
+    monkeypatch.setattr(screening, "_asked", lambda lab: replace(ask(lab), rules=rules))  # pyright: ignore
+    for path, allowed in (("/data", True), ("/etc", False)):
+        each = thing("StorageClass", provisioner="rancher.io/local-path", parameters={"nodePath": path})
+        assert (reasons(handed_in(each)) == "") == allowed
 
 
 def test_one_thing_that_a_lab_asks_for_allows_no_other() -> None:
@@ -264,12 +325,22 @@ def test_labs_that_need_programs_of_the_students_machine_are_graded_otherwise(na
     assert reasons(handed_in(pod()), name) == reason.en
 
 
+def test_steps_where_the_api_server_does_not_guard_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at the Pods that they make."""
+    monkeypatch.setattr(screening, "asks_for_host", lambda _: True)  # pyright: ignore[reportUnknownLambdaType]
+    reason = screening.gradable(lab(ORDINARY))
+    assert reason
+    assert "steps beside them" in reason.en
+    assert reason.fr
+    assert screening.gradable(lab(VOLUMES)) is None
+
+
 @pytest.mark.parametrize(
     ("submission", "spoilt"),
     [
         (handed_in(pod()), False),
         (handed_in(thing("StorageClass")), False),
-        (handed_in(pod(), steps_sh="true"), True),
+        (handed_in(pod(), steps_sh="true"), False),
         (handed_in(host_path("/data")), True),
         (handed_in(volume("/data", "local")), True),
         (handed_in(contained(privileged=True)), True),
@@ -281,9 +352,9 @@ def test_what_may_stay_on_the_nodes_spoils_them(submission: Submission, *, spoil
     assert screening.spoils(submission) == spoilt
 
 
-@pytest.mark.parametrize(("name", "asks"), [(ORDINARY, False), (VOLUMES, True), (STATIC, True), (CLUSTER, False)])
+@pytest.mark.parametrize(("name", "asks"), [(ORDINARY, False), (VOLUMES, True), (STATIC, False), (CLUSTER, False)])
 def test_labs_that_need_the_host(name: str, *, asks: bool) -> None:
-    """The others' namespaces can be guarded by the API server."""
+    """In their Pods: a PersistentVolume is none. The others' namespaces can be guarded by the API server."""
     assert screening.asks_for_host(lab(name)) == asks
 
 
@@ -303,6 +374,9 @@ def configured(**more: Any) -> Submission:
         {"name": "mine"},
         {"nodes": [{"role": "control-plane"}, *[{"role": "worker", "labels": {"a": "b"}}] * 3]},
         {"networking": {"disableDefaultCNI": True, "podSubnet": "10.1.0.0/16", "kubeProxyMode": "none"}},
+        {"networking": {"ipFamily": "dual", "serviceSubnet": "10.2.0.0/16,fd00::/112", "dnsSearch": ["a.example.com"]}},
+        {"nodes": [{"role": "worker", "labels": {"topology.kubernetes.io/zone": "zone-a", "A_b.c": ""}}]},
+        {"nodes": None, "networking": None, "name": None},
     ],
 )
 def test_clusters_of_every_usual_shape(more: Json) -> None:
@@ -321,6 +395,18 @@ def test_clusters_of_every_usual_shape(more: Json) -> None:
         ({"nodes": "many"}, "nodes is no list"),
         ({"networking": {"apiServerAddress": "0.0.0.0"}}, "networking.apiServerAddress"),
         ({"networking": 3}, "networking is no mapping"),
+        ({"networking": {"podSubnet": "10.1.0.0/16\nx: y"}}, "networking.podSubnet"),
+        ({"networking": {"serviceSubnet": 3}}, "networking.serviceSubnet"),
+        ({"networking": {"ipFamily": ["ipv4"]}}, "networking.ipFamily"),
+        ({"networking": {"kubeProxyMode": "x y"}}, "networking.kubeProxyMode"),
+        ({"networking": {"disableDefaultCNI": "yes"}}, "networking.disableDefaultCNI"),
+        ({"networking": {"dnsSearch": ["--privileged"]}}, "networking.dnsSearch"),
+        ({"nodes": [{"role": {"a": "b"}}]}, "nodes.0.role"),
+        ({"nodes": [{"labels": {"a": 'x"\n    - name: "anonymous-auth"'}}]}, "nodes.0.labels.a"),
+        ({"nodes": [{"labels": {"a,b": "x"}}]}, "nodes.0.labels.a,b"),
+        ({"nodes": [{"labels": {"a": 3}}]}, "nodes.0.labels.a"),
+        ({"nodes": [{"labels": ["a"]}]}, "nodes.0.labels"),
+        ({"name": "--x"}, "name"),
         ({"containerdConfigPatches": ["x"]}, "containerdConfigPatches"),
         ({"kubeadmConfigPatches": ["x"]}, "kubeadmConfigPatches"),
         ({"kind": "Pod"}, "kind is 'Pod', and Cluster is expected"),
@@ -334,7 +420,9 @@ def test_clusters_that_reach_the_machine_under_them(more: Json, words: str) -> N
     assert words in found
 
 
-@pytest.mark.parametrize("content", ["[", "just words", "a: &a [*a]\nkind: *a", "a: !!python/object:os.x {}"])
+@pytest.mark.parametrize(
+    "content", ["[", "just words", "a: &a [*a]\nkind: *a", "a: !!python/object:os.x {}", "a: !!timestamp x"]
+)
 def test_what_is_no_configuration(content: str) -> None:
     """There is no cluster to grade, which is said before one is made."""
     assert reasons(handed_in(kind_yaml=content), CLUSTER).startswith("kind.yaml: ")

@@ -15,8 +15,9 @@ from labgrade.cohort import cohortform
 from labgrade.exports import EXPORTS
 from labgrade.exports.cohort import COHORT_EXPORTS
 from labgrade.home import home
-from labgrade.result import read
+from labgrade.result import read, to_data
 from tests.support import cohorts
+from tests.support.results import refused
 
 SAMPLES = home() / "reports" / "samples"
 
@@ -45,6 +46,18 @@ def test_what_check_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert any(line.startswith("✘ The Service `web` has the Pods behind it") for line in lines)
     assert any("mend first  The Service `web`" in line for line in lines)
     assert lines[-3] == "6.67 / 20  (6 / 18 points)"
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "UTC, on no cluster"), ("fr", "UTC, sur aucun cluster")])
+def test_who_was_refused_was_on_no_cluster(
+    language: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No words around a name that is not there, and no points."""
+    path = store(tmp_path / "result.json", **to_data(refused()))
+    assert main(["report", str(path), "--lang", language]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == f"2026-01-31 09:00:00 {said}"
+    assert "Kubernetes" not in "".join(lines)
 
 
 def test_it_says_so_in_french(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

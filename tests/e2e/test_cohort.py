@@ -70,6 +70,7 @@ def test_submissions_are_graded(practice: Practice, cohort: Path, tmp_path: Path
     assert 0 < bob < 20
     assert 0 < cyd < 20
     assert "20-service.yaml was not accepted" in marks["cyd"].notes[0].en
+    assert "20-service.yaml was not accepted" in (out / "students/cyd/report.html").read_text()
     assert marks["dan"].grade is None
     assert not marks["dan"].ours
     assert "hostPath" in marks["dan"].because.en

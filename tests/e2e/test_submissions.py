@@ -115,6 +115,23 @@ def test_steps_run_as_nobody_and_end_with_all_that_they_started(practice: Practi
         assert ended.code == code
     bomb = innode.steps(b"for i in $(seq 450); do sleep 77777 & done", "b01", config, run, seconds=5)
     assert b"Resource temporarily unavailable" in bomb.said
-    left = run(["sh", "-c", "grep -l 7777[7] /proc/*/cmdline; ls /tmp"], stdin=b"", seconds=20).said
+    left = run(["sh", "-c", "grep -l 7777[7] /proc/*/cmdline"], stdin=b"", seconds=20).said
     assert b"cmdline" not in left
-    assert b"labgrade-steps" not in left
+
+
+LITTER = b"""
+for place in $(find / -xdev -type d -perm -0002 2>/dev/null) /tmp /var/tmp /dev/shm /run /run/lock /home /etc /usr; do
+    echo left > "$place/labgrade-litter" && echo "wrote $place" || true
+done 2>/dev/null
+"""
+
+
+def test_steps_leave_no_file_on_the_node(practice: Practice) -> None:
+    """Wherever nobody may write: what they see there is theirs alone."""
+    run = innode.in_node(practice.name)
+    ended = innode.steps(LITTER, "b01", {"kind": "Config"}, run, seconds=30)
+    assert ended.code == 0
+    assert set(ended.said.split(b"\n")) == {b"wrote /tmp", b"wrote /home", b""}
+    left = run(["find", "/", "-name", "labgrade-litter", "-not", "-path", "/proc/*"], stdin=b"", seconds=60)
+    assert left.said == b""
+    assert b"labgrade on" not in run(["mount"], stdin=b"", seconds=20).said

@@ -35,6 +35,7 @@ def test_a_suite_for_each_student_and_lab() -> None:
     late = properties(suites["s003/sample-policies"])
     assert (late["earned"], late["grade"], late["penalty"], late["late.hours"]) == ("16", "12.8", "3.2", "30.5")
     assert properties(suites["s001/sample-policies"])["attempts"] == "3"
+    assert all(value for suite in suites.values() for key, value in properties(suite).items() if key != "grade")
 
 
 def test_a_missing_grade_is_an_error_with_its_reason() -> None:

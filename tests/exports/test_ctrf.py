@@ -13,7 +13,7 @@ from labgrade.exports import ctrf
 from labgrade.exports.cohort import ctrf as cohort_ctrf
 from labgrade.model import STATES, LabResult
 from tests.support import cohorts
-from tests.support.results import RESULTS, outcome, result
+from tests.support.results import RESULTS, outcome, remarked, result
 
 STATUS = {"enum": ["passed", "failed", "skipped", "pending", "other"]}
 WORDS = {"type": "string"}
@@ -105,6 +105,14 @@ def test_only_a_complete_result_has_a_grade() -> None:
     assert made(RESULTS["sample"])["summary"]["extra"]["grade"] == 6.67
     for name in ("error", "interrupted", "begun", "nothing"):
         assert "grade" not in made(RESULTS[name])["summary"]["extra"]
+
+
+def test_remarks_are_there_and_an_unknown_cluster_is_not() -> None:
+    """What was handed in is told, each on a line; blank names are left out."""
+    assert made(remarked())["extra"]["remarks"] == ["web.yaml was not accepted: no <kind> in it"]
+    assert "remarks" not in made(RESULTS["sample"])["extra"]
+    assert "environment" not in made(RESULTS["refused"])
+    assert made(RESULTS["sample"])["environment"]["testEnvironment"] == "practice"
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

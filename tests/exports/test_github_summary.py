@@ -14,7 +14,7 @@ from labgrade.exports.cohort import github_summary as cohort_summary
 from labgrade.model import STATES, Student
 from labgrade.text import Text, harmless
 from tests.support import cohorts
-from tests.support.results import RESULTS, outcome, result
+from tests.support.results import RESULTS, outcome, remarked, result
 
 OURS = {
     *("heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "text", "code_inline"),
@@ -123,12 +123,30 @@ def test_a_student_reads_what_to_do() -> None:
     assert "À faire" in french
 
 
-@pytest.mark.parametrize("name", ["error", "interrupted", "begun", "nothing"])
+@pytest.mark.parametrize("name", ["error", "interrupted", "begun", "nothing", "refused"])
 def test_what_is_not_complete_has_no_grade(name: str) -> None:
     """Points so far, and why there is no grade; no number out of 20 that could be one."""
     page = said(github_summary.render(RESULTS[name], language="en"))
     assert ("nothing to earn" if name == "nothing" else "Not complete, so not yet a grade") in page
     assert "/ 20" not in page
+
+
+def test_a_refusal_reads_as_sentences() -> None:
+    """No grade, the reason, and what was not run."""
+    page = said(github_summary.render(RESULTS["refused"], language="en"))
+    assert "no grade" in page
+    assert "leave it out. Not run: check_0, check_1." in page
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_what_was_handed_in_is_told_and_acts_as_nothing(evil: str) -> None:
+    """File names and the cluster's words on a manifest are a student's."""
+    page = github_summary.render(remarked(Text(evil, evil), *remarked().remarks), language="en")
+    assert {token.type for token in tokens(page)} <= OURS
+    assert "What was handed in:" in said(page)
+    assert "web.yaml was not accepted: no <kind> in it" in said(page)
+    many = github_summary.render(remarked(*[Text(evil * 200, evil)] * 10_000), language="en")
+    assert len(many.encode()) < 300_000
 
 
 @pytest.mark.parametrize("name", ["unbroken", "sixty"])

@@ -12,7 +12,7 @@ import pytest
 from labgrade.exports import gradescope
 from labgrade.model import STATES, LabResult
 from labgrade.text import Text
-from tests.support.results import RESULTS, outcome, result
+from tests.support.results import RESULTS, outcome, remarked, result
 
 TOP = {
     "score",
@@ -98,7 +98,7 @@ def test_partial_credit_is_a_failed_test_with_points() -> None:
     assert shown_total(data) == pytest.approx(2.5 / 6 * 20, abs=0.01)
 
 
-@pytest.mark.parametrize("name", ["error", "interrupted", "begun", "nothing"])
+@pytest.mark.parametrize("name", ["error", "interrupted", "begun", "nothing", "refused"])
 def test_what_is_not_complete_has_no_score_anywhere(name: str) -> None:
     """No mark is better than a low one; the text above the tests says why."""
     data = made(RESULTS[name])
@@ -106,14 +106,29 @@ def test_what_is_not_complete_has_no_score_anywhere(name: str) -> None:
     assert not any("max_score" in test for test in data["tests"])
     assert ("nothing to earn" if name == "nothing" else "Not complete") in data["output"]
     assert "/ 20" not in data["output"]
+    assert "0 / " not in data["output"] or name == "error"
 
 
 def test_words_are_in_the_language_asked_for() -> None:
     """Names and outputs, but no number."""
     en, fr = made(RESULTS["sample"]), made(RESULTS["sample"], "fr")
     assert fr["tests"][2]["name"] == "Le Service `web` a les Pods derrière lui"
-    assert "indice: " in fr["tests"][2]["output"]
+    assert "indice\N{NO-BREAK SPACE}: " in fr["tests"][2]["output"]
+    assert "à corriger d’abord\N{NO-BREAK SPACE}: " in fr["output"]
     assert en["score"] == fr["score"] == 6.67
+
+
+def test_the_reason_of_a_refusal_ends_before_what_was_not_run() -> None:
+    """Two sentences, and no points where nothing was looked at."""
+    output = made(RESULTS["refused"])["output"]
+    assert "leave it out. Not run: check_0, check_1." in output
+    assert output.splitlines()[0].endswith(": no grade")
+    assert made(RESULTS["refused"], "fr")["output"].splitlines()[0].endswith("\N{NO-BREAK SPACE}: sans note")
+
+
+def test_what_was_handed_in_is_told() -> None:
+    """A student sees that a manifest was not accepted."""
+    assert "\nWhat was handed in: web.yaml was not accepted: no <kind> in it\n" in made(remarked())["output"]
 
 
 def test_hostile_words_stay_text() -> None:

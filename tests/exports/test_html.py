@@ -17,6 +17,7 @@ from labgrade.home import home
 from labgrade.model import STATES, LabResult, Outcome
 from labgrade.result import read
 from labgrade.text import Language, Text, harmless
+from tests.support.results import RESULTS, remarked
 
 HOSTILE = "</pre></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m\0\u202e\ud800{{7*7}}"
 
@@ -71,6 +72,7 @@ def hostile_result(sample: LabResult, words: str) -> LabResult:
     )
     return dataclasses.replace(
         sample,
+        remarks=(text, text),
         lab_id=words,
         lab_title=text,
         tool_version=words,
@@ -290,3 +292,27 @@ def test_any_words_make_a_whole_page(words: str) -> None:
     source.encode()
     Page(source)
     ElementTree.fromstring(source)
+
+
+def test_what_was_handed_in_is_told_above_the_checks() -> None:
+    """In both languages; without remarks there is no such heading."""
+    for language, words in (
+        ("en", "What was handed in web.yaml was not"),
+        ("fr", "Ce qui a été remis web.yaml n'a pas"),
+    ):
+        shown = Page(html.render(remarked(), language="en"), language).words
+        assert words in shown
+        assert shown.index(words) < shown.index("web.yaml") + 40 < shown.index("rolled_out")
+    assert "handed in" not in Page(html.render(RESULTS["sample"], language="en")).words
+
+
+def test_a_page_of_somebody_without_a_cluster_has_no_blanks() -> None:
+    """No label without its value, and no points where nothing was looked at."""
+    page = html.render(RESULTS["refused"], language="en")
+    assert not re.search(r"<dd>\s*(<code>\s*</code>)?\s*</dd>", page)
+    shown = Page(page).words
+    assert "no grade" in shown
+    assert "points so far" not in shown
+    assert "0 / " not in shown
+    assert "Kubernetes" not in shown
+    assert "Kubernetes v1" in Page(html.render(RESULTS["sample"], language="en")).words

@@ -18,6 +18,7 @@ from labgrade.home import home
 from labgrade.model import STATES, LabResult, Outcome, State
 from labgrade.result import read
 from labgrade.text import Text
+from tests.support.results import RESULTS, remarked
 
 JENKINS = xmlschema.XMLSchema(Path(__file__).with_name("jenkins-junit.xsd"))
 HOSTILE = "<script>&amp;]]>\x1b[31m\0\u202e\ud800\ufffe[[ATTACHMENT|/etc/passwd]]\"'"
@@ -196,8 +197,27 @@ def test_the_timestamp_has_the_form_that_old_schemas_ask_for(
 def test_messages_are_in_the_language_asked_for(sample: LabResult) -> None:
     """A French class reads French, with the same numbers."""
     message = cases(sample, "fr")["history"][1].attrib["message"]
-    assert message == "2 / 4 points: une seule révision antérieure : la 2"
+    assert message == "2 / 4 points\N{NO-BREAK SPACE}: une seule révision antérieure : la 2"
     assert properties(cases(sample, "fr")["history"]) == properties(cases(sample, "en")["history"])
+
+
+def test_what_is_not_known_is_no_property(sample: LabResult) -> None:
+    """A blank cluster would be taken for one without a name; a grade is blank on purpose."""
+    known = properties(ElementTree.fromstring(junit.render(RESULTS["refused"], language="en"))[0])
+    assert not {"cluster.name", "cluster.uid", "cluster.version", "run"} & set(known)
+    assert [key for key, value in known.items() if not value] == ["grade"]
+    assert properties(ElementTree.fromstring(junit.render(sample, language="en"))[0])["cluster.name"] == "practice"
+
+
+@pytest.mark.parametrize("words", ["web.yaml was not accepted", HOSTILE])
+def test_what_was_handed_in_is_told_in_the_suites_own_words(words: str) -> None:
+    """As consumers show it, and every one of them takes it."""
+    xml = junit.render(remarked(*[Text(words, words)] * 60), language="en")
+    assert_jenkins_takes(xml)
+    as_gitlab(xml)
+    told = (ElementTree.fromstring(xml)[0].findtext("system-out") or "").split("\n")
+    assert (told[0], len(told), told[-1]) == ("What was handed in", 52, "and 10 more")
+    assert "web.yaml" in told[1] or "&amp;]]>\\x1b" in told[1]
 
 
 def test_gitlab_shows_everything_a_student_needs(sample: LabResult) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from labgrade.home import home
-from labgrade.model import STATES, LabResult, Outcome, State, Student
+from labgrade.model import STATES, ClusterInfo, LabResult, Outcome, State, Student
 from labgrade.result import read
 from labgrade.text import Text, text
 
@@ -39,6 +39,19 @@ def result(*outcomes: Outcome, not_run: tuple[str, ...] = (), note: Text = SAMPL
     return dataclasses.replace(SAMPLE, outcomes=outcomes, possible=possible, not_run=not_run, note=note)
 
 
+def refused() -> LabResult:
+    """Of somebody whose work was never looked at: no cluster, no outcome, and a reason without a full stop."""
+    why = Text("web.yaml: reaches the node: leave it out", "web.yaml\u00a0: atteint le nœud\u00a0: retirez-le")
+    cluster = ClusterInfo("", "", "")
+    return dataclasses.replace(result(not_run=("check_0", "check_1"), note=why), cluster=cluster, run="")
+
+
+def remarked(*remarks: Text, of: LabResult = SAMPLE) -> LabResult:
+    """The sample, of a submission with these remarks; else with one, on a manifest that was not accepted."""
+    one = Text("web.yaml was not accepted: no <kind> in it", "web.yaml n'a pas été accepté\u00a0: aucun <kind>")
+    return dataclasses.replace(of, remarks=remarks or (one,))
+
+
 def _unbroken() -> LabResult:
     words = text(UNBROKEN)
     one = dataclasses.replace(outcome(0, "failed", UNBROKEN, f"event Warning {UNBROKEN} {UNBROKEN}"), id=UNBROKEN)
@@ -46,6 +59,7 @@ def _unbroken() -> LabResult:
     long = result(one, outcome(1, "blocked", blocked_by=(UNBROKEN,)), not_run=(UNBROKEN + "y",), note=words)
     cluster = dataclasses.replace(long.cluster, name=UNBROKEN, uid=UNBROKEN, version=UNBROKEN)
     student = Student(UNBROKEN, UNBROKEN)
+    long = remarked(words, of=long)
     return dataclasses.replace(long, lab_id=UNBROKEN, lab_title=words, cluster=cluster, student=student, run=UNBROKEN)
 
 
@@ -67,5 +81,6 @@ RESULTS: dict[str, LabResult] = {
     ),
     "begun": dataclasses.replace(result(not_run=("check_0", "check_1")), finished=None, student=None),
     "nothing": result(),
+    "refused": refused(),
 }
 """By name."""

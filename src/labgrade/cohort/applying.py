@@ -181,6 +181,8 @@ def _applied(place: _Place, files: Mapping[str, Read]) -> list[Text]:
             refused = {name: words for name, words in refused.items() if name not in again}
         else:
             _one_by_one(place, again, paths, refused, over)
+    if refused and not place.answers():
+        raise HarnessError("the cluster does not answer any more, after some of the files have been applied")
     return [_not_accepted(name, words) for name, words in refused.items()]
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 
-from labgrade.cohort.model import Attempt, Cohort
+from labgrade.cohort.model import Attempt, ByContext, Cohort, Member
 from labgrade.cohort.preparing import Refusal, Setting, blank, chains, note, prepared
 from labgrade.cohort.task import Crew, Graded, Task
 from labgrade.errors import HarnessError, UsageError
@@ -23,6 +23,11 @@ LOOK_SECONDS = 0.25
 """Between two looks at the clock while nothing comes back."""
 
 TIME_UP = Text(en="The time for the whole batch was up.", fr="Le temps de tout le lot était écoulé.")
+
+ENDING = Text(
+    en="{} What is under way restores what it changed and ends; this takes a moment.",
+    fr="{} Ce qui est en cours remet en place ce qu'il a changé et se termine\u00a0; cela prend un moment.",
+)
 
 Keep = Callable[[Attempt, str], None]
 """Is given every attempt as it comes, with the end of pytest's words; HarnessError where it cannot be kept."""
@@ -41,7 +46,16 @@ class Ending:
 class Batch:
     """One round over a cohort."""
 
-    def __init__(self, cohort: Cohort, labs: Sequence[Lab], setting: Setting, round_: int, keep: Keep) -> None:
+    def __init__(
+        self,
+        cohort: Cohort,
+        labs: Sequence[Lab],
+        setting: Setting,
+        round_: int,
+        keep: Keep,
+        say: Callable[[Text], None] = lambda _: None,
+    ) -> None:
+        self._say = say
         self._cohort, self._labs, self._setting = cohort, labs, setting
         self._round, self._keep = round_, keep
         self._came = queue.SimpleQueue[tuple[Task, "Future[Graded]"]]()
@@ -66,26 +80,26 @@ class Batch:
         """
         began, waiting = monotonic(), chains(tasks, self._labs)
         rest = {chain[0].name: chain[1:] for chain in waiting}
-        with self._interruptible():
-            under_way = sum(self._hand_out(chain[0], crew) for chain in waiting)
-            stopped = False
-            while under_way:
-                if self._why and not stopped:
-                    crew.interrupt()
-                    stopped = True
-                with suppress(queue.Empty):
-                    task, future = self._came.get(timeout=LOOK_SECONDS)
-                    under_way -= 1
-                    self._take(task, future)
-                    behind = rest.pop(task.name)
-                    if behind and not self._why:
-                        rest[behind[0].name] = behind[1:]
-                        under_way += self._hand_out(behind[0], crew)
-                    else:
-                        self._left += len(behind)
-                whole = self._cohort.limits.whole
-                if whole is not None and monotonic() - began > whole:
-                    self._why = self._why or TIME_UP
+        under_way = sum(self._hand_out(chain[0], crew) for chain in waiting)
+        stopped = False
+        while under_way:
+            if self._why and not stopped:
+                self._say(Text(ENDING.en.format(self._why.en), ENDING.fr.format(self._why.fr)))
+                crew.interrupt()
+                stopped = True
+            with suppress(queue.Empty):
+                task, future = self._came.get(timeout=LOOK_SECONDS)
+                under_way -= 1
+                self._take(task, future)
+                behind = rest.pop(task.name)
+                if behind and not self._why:
+                    rest[behind[0].name] = behind[1:]
+                    under_way += self._hand_out(behind[0], crew)
+                else:
+                    self._left += len(behind)
+            whole = self._cohort.limits.whole
+            if whole is not None and monotonic() - began > whole:
+                self._why = self._why or TIME_UP
         if self._trouble:
             raise self._trouble
         return Ending(self._left, self._why if self._left else Text("", ""))
@@ -117,7 +131,7 @@ class Batch:
 
     def _attempt(self, task: Task, graded: Graded) -> Attempt:
         handed_in = task.submission
-        submitted = next((each.submitted for each in self._cohort.members if each.student == task.student), None)
+        member = next(each for each in self._cohort.members if each.student == task.student)
         return Attempt(
             student=task.student.id,
             lab=task.lab,
@@ -126,7 +140,7 @@ class Batch:
             seconds=graded.seconds,
             ours=graded.ours,
             submission=handed_in.digest if handed_in else "",
-            submitted=_stamp(submitted) if submitted else (handed_in.submitted if handed_in else ""),
+            submitted=_submitted(member) or (handed_in.submitted if handed_in else ""),
             notes=graded.notes,
         )
 
@@ -143,14 +157,16 @@ class Batch:
             student=refusal.member.student.id,
             lab=lab.id,
             round=self._round,
-            result=replace(sheet, note=note(refusal.error)),
+            result=replace(sheet, note=note(refusal.error, refusal.member)),
             seconds=0.0,
-            ours=isinstance(refusal.error, HarnessError),
+            # A context is the trainer's own word.
+            ours=isinstance(refusal.error, HarnessError) or isinstance(refusal.member.source, ByContext),
+            submitted=_submitted(refusal.member),
         )
 
     @contextmanager
-    def _interruptible(self) -> Generator[None]:
-        """Ctrl-C and SIGTERM, however often, ask for one orderly end; never in the midst of keeping a result."""
+    def interruptible(self) -> Generator[None]:
+        """Within, Ctrl-C and SIGTERM, however often, ask `run` for one orderly end, and break off nothing else."""
 
         def note(*_: object) -> None:
             self._why = self._why or INTERRUPTED
@@ -163,5 +179,6 @@ class Batch:
                 signal.signal(number, handler)
 
 
-def _stamp(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _submitted(member: Member) -> str:
+    """When, as the roster says; empty where it does not."""
+    return member.submitted.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if member.submitted else ""

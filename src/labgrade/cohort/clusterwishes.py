@@ -160,7 +160,8 @@ def _odd(key: str, value: Any) -> Text:
     found = shown(str(value))
     return Text(
         f"{shown(key)}: {found!r} is none of the values that it may have: see the documentation of kind",
-        f"{shown(key)}\u00a0: «\u00a0{found}\u00a0» n'est pas une valeur possible\u00a0: voyez la documentation de kind",
+        f"{shown(key)}\u00a0: «\u00a0{found}\u00a0» n'est pas une valeur possible\u00a0: voyez la documentation de "
+        "kind",
     )
 
 

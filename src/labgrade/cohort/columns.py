@@ -82,7 +82,7 @@ def _misspelt(names: Sequence[str], columns: Mapping[str, int]) -> Iterator[str]
         plain = _plain(name)
         # Three letters are too few to tell a slip from another word.
         if plain not in _MEANINGS and len(plain) > 3:
-            for close in difflib.get_close_matches(plain, wanted, n=1, cutoff=0.8):
+            for close in difflib.get_close_matches(plain, wanted, n=1, cutoff=0.75):
                 yield f"the column {name!r} is not known; did you mean {_MEANINGS[close]!r}?"
 
 

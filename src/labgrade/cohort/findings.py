@@ -59,6 +59,7 @@ CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 WHOLE_CLUSTER = {
     "APIService": "it answers for the API server",
+    "CertificateSigningRequest": "it asks for a key to the cluster",
     "ClusterRoleBinding": "it gives rights over the whole cluster",
     "FlowSchema": "it decides whom the API server answers",
     "MutatingAdmissionPolicy": "it changes what others create",
@@ -72,6 +73,7 @@ WHOLE_CLUSTER = {
 }
 WHOLE_CLUSTER_FR = {
     "APIService": "il répond à la place du serveur d'API",
+    "CertificateSigningRequest": "il demande une clé du cluster",
     "ClusterRoleBinding": "il donne des droits sur tout le cluster",
     "FlowSchema": "il décide à qui répond le serveur d'API",
     "MutatingAdmissionPolicy": "il modifie ce que d'autres créent",
@@ -184,10 +186,10 @@ def _about_namespaces(kind: str, metadata: Json, beside: Around) -> Iterator[Fin
     for each in {name, where} - {"", beside.namespace}:
         if each in SYSTEM or each.startswith(SYSTEMS) or each not in beside.namespaces:
             yield Finding(f"namespace {each}", f"namespace {shown(each)}", BEYOND)
-    if kind == "Namespace":
-        if any(str(label).startswith(POD_SECURITY) for label in mapping(metadata.get("labels"))):
-            why = Text("it decides what Pods may do to the node", "il décide de ce que les Pods peuvent faire au nœud")
-            yield Finding("pod-security", f"label {POD_SECURITY}…", why)
+    labels = mapping(metadata.get("labels")) if kind == "Namespace" else {}
+    if any(str(label).startswith(POD_SECURITY) for label in labels):
+        why = Text("it decides what Pods may do to the node", "il décide de ce que les Pods peuvent faire au nœud")
+        yield Finding("pod-security", f"label {POD_SECURITY}…", why)
 
 
 def _about_rights(each: Json, metadata: Json) -> Iterator[Finding]:

@@ -38,6 +38,8 @@ KEPT = ("PATH", "HOME", "TZ", "LANG", "LOGNAME", "USER")
 KEPT_STARTS = ("LC_", "XDG_", "DOCKER_", "LABGRADE_")
 """What a grading process gets of our environment: enough to find programs, caches and the engine."""
 
+REMOVING = "removing the practice clusters"
+
 LONGEST_LOG = 64 * 1024
 """Of pytest's words, so many bytes from the end are kept."""
 
@@ -106,6 +108,7 @@ class Grader:
             child.interrupt()
         if pool and not self._ending:
             # Whoever waits for a cluster hears at once that none will come; removing them takes its time.
+            self._say(REMOVING)
             self._ending = threading.Thread(target=pool.close)
             self._ending.start()
 
@@ -219,7 +222,7 @@ class _Work:
         cluster = sheet.cluster
         if cluster.uid and self.task.context:
             cluster = replace(cluster, name=self.task.context)
-        self.sheet = replace(sheet, cluster=cluster)
+        self.sheet = replace(sheet, cluster=cluster, remarks=tuple(self.notes))
 
     def fail(self, error: HarnessError | UsageError, *, ours: bool) -> None:
         """Ends it without a grade."""

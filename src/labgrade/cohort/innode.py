@@ -86,7 +86,7 @@ ROOM = r"""
 set -eu
 umask 022
 room=/mnt
-mount -t tmpfs -o mode=755,nosuid,size=256m labgrade "$room"
+mount -t tmpfs -o mode=755,nosuid,size=256m,nr_inodes=20k labgrade "$room"
 cd "$room"
 mkdir -m 755 dev etc home old proc usr
 mkdir -m 1777 tmp

@@ -109,8 +109,11 @@ def judged(cohort: Cohort, attempts: Iterable[Attempt]) -> Work:
 def _judged(cohort: Cohort, attempts: Sequence[Attempt]) -> list[Judged]:
     made: list[Judged] = []
     for number, attempt in enumerate(attempts, start=1):
-        late = lateness.hours(attempt, attempts, deadline=cohort.deadlines.get(attempt.lab))
         full = attempt.result.grade if _has_grade(attempt.result) else None
+        # Where nothing was there to look at, that we tried late is not that it was handed in late.
+        known = attempt.submitted or attempt.result.outcomes
+        deadline = cohort.deadlines.get(attempt.lab) if known else None
+        late = lateness.hours(attempt, attempts, deadline=deadline)
         penalty = lateness.penalty(full or 0.0, late, cohort.late)
         grade = None if full is None else max(0.0, round(full - penalty, 2))
         made.append(Judged(attempt, number, late, penalty, grade))
@@ -222,7 +225,7 @@ def _changes(cohort: Cohort, labs: Sequence[Lab], work: Work, course_digest: str
 
 
 def _otherwise(before: LabResult, after: LabResult) -> tuple[str, ...]:
-    """Ids of the checks that earn more or less than they did; one that is not there earns nothing."""
-    earned = [{one.id: one.earned for one in result.outcomes} for result in (after, before)]
-    ids = dict.fromkeys([*earned[0], *earned[1]])
-    return tuple(name for name in ids if earned[0].get(name, 0.0) != earned[1].get(name, 0.0))
+    """Ids of the checks that earn something else than they did, or something else can be earned with."""
+    worth = [{one.id: (one.earned, one.points) for one in result.outcomes} for result in (after, before)]
+    ids = dict.fromkeys([*worth[0], *worth[1]])
+    return tuple(name for name in ids if worth[0].get(name) != worth[1].get(name))

@@ -207,7 +207,7 @@ class Change:
     before: float | None
     after: float | None
     checks: tuple[str, ...] = ()
-    """Ids of the checks that earn more or less than they did."""
+    """Ids of the checks that earn, or are worth, more or less than they did."""
 
 
 @dataclass(frozen=True, slots=True)

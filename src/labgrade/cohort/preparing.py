@@ -155,11 +155,6 @@ def _elsewhere(member: Member, access: Access) -> UsageError | None:
     assert isinstance(member.source, ByKubeconfig)
     where = urlsplit(access.server)
     context = ssl.create_default_context(cadata=access.ca.decode())
-    words = f"{member.source.file}: the server {access.server} "
-    remedy = (
-        "\n  why     the address means the student's own machine, and the grader is another one"
-        "\n  try     a submission; or an address that is reachable from here, with its host under `servers:`"
-    )
     try:
         with (
             socket.create_connection((where.hostname or "", where.port or 443), KNOCK_SECONDS) as raw,
@@ -167,9 +162,9 @@ def _elsewhere(member: Member, access: Access) -> UsageError | None:
         ):
             return None
     except ConnectionRefusedError:
-        return UsageError(f"{words}is a loopback address where nothing answers{remedy}")
+        return _not_here(access, Text("nothing answers", "rien ne répond"))
     except ssl.SSLCertVerificationError:
-        return UsageError(f"{words}is a loopback address where another program answers{remedy}")
+        return _not_here(access, Text("another program answers", "un autre programme répond"))
     except OSError:
         return None  # slow or troubled, which grading finds out with more patience
 
@@ -180,11 +175,32 @@ def blank(student: Student, lab: Lab, course: str) -> LabResult:
     return replace(sheet, finished=sheet.started)
 
 
-def note(error: UsageError | HarnessError) -> Text:
-    """Why somebody has no grade; paths of ours that are gone by then are left out."""
-    gone = f"{tempfile.gettempdir()}/labgrade-"
-    words = (re.sub(rf"{re.escape(gone)}\w+/", "", harmless(each)) for each in (error.why.en, error.why.fr))
-    return Text(*words)
+def _not_here(access: Access, who: Text) -> UsageError:
+    return UsageError(
+        Text(
+            f"the server {access.server} is a loopback address where {who.en}: it means the student's own machine, and "
+            "the grader is another one. Have the work handed in as a submission, or an address that is reachable from "
+            "here, with its host under `servers:`",
+            f"le serveur {access.server} est une adresse locale où {who.fr}\u00a0: elle désigne la machine de "
+            "l'étudiant, et celle qui évalue en est une autre. Faites remettre le travail, ou donnez une adresse "
+            "joignable d'ici, avec son hôte sous `servers:`",
+        )
+    )
+
+
+def note(error: UsageError | HarnessError, member: Member | None = None) -> Text:
+    """Why somebody has no grade, in one line, without folders that are not the student's affair."""
+    folders = [rf"{re.escape(tempfile.gettempdir())}/labgrade-\w+/"]
+    if member and not isinstance(member.source, ByContext):
+        path = member.source.path if isinstance(member.source, BySubmission) else member.source.file
+        folders.append(rf"{re.escape(str(path.parent))}/")
+    return Text(*(_one_line(re.sub("|".join(folders), "", harmless(each))) for each in (error.why.en, error.why.fr)))
+
+
+def _one_line(words: str) -> str:
+    """A refusal's reason and remedy stand in lines of their own."""
+    lines = [re.sub(r"^\s*(why|try)\s+", "", line).strip() for line in words.splitlines()]
+    return ". ".join(line.rstrip(".") for line in lines if line)
 
 
 def chains(tasks: Iterable[Task], labs: Sequence[Lab]) -> list[list[Task]]:

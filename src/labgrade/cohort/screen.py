@@ -127,7 +127,7 @@ class Lively(Screen):
 
     def begin(self, total: int, done: int) -> None:
         """The bar counts from there."""
-        self._bar.update(self._task, total=total, completed=done)
+        self._bar.reset(self._task, total=total, completed=done)
 
     def told(self, progress: Progress) -> None:
         """The student's row."""

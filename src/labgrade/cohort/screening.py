@@ -62,6 +62,13 @@ def gradable(lab: Lab) -> Text | None:
             f"{lab.id} porte sur un cluster où des programmes de la machine de l'étudiant, comme helm, installent "
             "quelque chose\u00a0: ce TP est noté par kubeconfig ou par contexte, et non par remise",
         )
+    if asks_for_host(lab) and any(path.name == STEPS for path in answer.files):
+        return Text(
+            f"{lab.id} has Pods that reach their node, and steps beside them that could make any others: "
+            "it is graded by kubeconfig or context, not by submission",
+            f"{lab.id} a des Pods qui atteignent leur nœud, et des étapes qui pourraient en créer n'importe quels "
+            "autres\u00a0: ce TP est noté par kubeconfig ou par contexte, et non par remise",
+        )
     return None
 
 

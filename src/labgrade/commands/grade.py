@@ -127,26 +127,27 @@ class _Run:
 
     def grade(self) -> int:
         """The exit code."""
-        started = _now()
         ids = [member.student.id for member in self._cohort.members]
         round_ = self._store.begin(self._cohort.labs, ids, self._digest, resume=self._args.resume)
         setting = Setting(self._digest, tuple(self._args.only), not self._args.no_disturb, self._args.timeout)
-        batch = Batch(self._cohort, self._labs, setting, round_, self._keep)
+        batch = Batch(self._cohort, self._labs, setting, round_, self._keep, self._say)
         ending, ended = Ending(0), False
-        try:
-            with self._screen:
-                done = self._store.graded(round_)
-                self._screen.begin(len(ids) * len(self._labs), len(done))
-                tasks = batch.prepare(done)
-                if tasks:
-                    with closing(self._crew(tasks)) as crew:
-                        ending = batch.run(tasks, crew)
-                ended = not ending.left
-        finally:
-            # Whatever ended it: what is in the database is in the reports.
-            self._mend()
-            graded = self._graded(started, finished=_now() if ended else None)
-            files = self._folder.write_cohort(graded)
+        with batch.interruptible():
+            try:
+                with self._screen:
+                    total, done = len(ids) * len(self._labs), self._store.graded(round_)
+                    self._screen.begin(total, len(done))
+                    tasks = batch.prepare(done)
+                    self._screen.begin(total, total - len(tasks))
+                    if tasks:
+                        with closing(self._crew(tasks)) as crew:
+                            ending = batch.run(tasks, crew)
+                    ended = not ending.left
+            finally:
+                # Whatever ended it: what is in the database is in the reports.
+                self._mend()
+                graded = self._graded(round_, finished=_now() if ended else None)
+                files = self._folder.write_cohort(graded)
         lacking = {(name, lab.id) for name in ids for lab in self._labs} - self._store.graded(round_)
         self._summarise(graded, ending, files, lacking)
         return self._exit_code(graded, ending, lacking, round_)
@@ -193,6 +194,9 @@ class _Run:
             self._folder.write_student(attempt, log)
         self._screen.kept(attempt)
 
+    def _say(self, words: Text) -> None:
+        self._screen.say(words[self._language])
+
     def _counting(self, student: str, lab: str) -> Attempt | None:
         """The attempt that makes the grade."""
         found = self._attempts.get((student, lab))
@@ -216,7 +220,8 @@ class _Run:
         known[:] = [each for each in known if each.round != attempt.round]
         known.append(attempt)
 
-    def _graded(self, started: str, *, finished: str | None) -> CohortResult:
+    def _graded(self, round_: int, *, finished: str | None) -> CohortResult:
+        started = next(each.started for each in self._store.rounds() if each.number == round_)
         return marks.cohort_result(
             self._cohort,
             self._labs,

@@ -27,6 +27,8 @@ PAGE = Look(colour=False, width=80, encoding="utf-8")
 """How text looks in a file."""
 
 WHEN = Text(en="graded {} on the cluster {}, Kubernetes {}", fr="évalué le {} sur le cluster {}, Kubernetes {}")
+NOWHERE = Text(en="{}, on no cluster", fr="{}, sur aucun cluster")
+"""Of a result that was never begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,8 @@ def text(result: LabResult, lang: Language, looks: Look, *, verbose: bool = Fals
     lines = [f"{result.lab_id} · {result.lab_title[lang]}"]
     if result.student:
         lines.append(f"{result.student.name} ({result.student.id})")
-    lines += [WHEN[lang].format(f"{when} UTC", result.cluster.name, result.cluster.version), ""]
+    where = WHEN if result.cluster.name else NOWHERE
+    lines += [where[lang].format(f"{when} UTC", result.cluster.name, result.cluster.version), ""]
     lines = [shown(harmless(words), looks["encoding"]) for words in lines]
     titles = {outcome.id: outcome.title for outcome in result.outcomes}
     for outcome in result.outcomes:

@@ -16,6 +16,7 @@ from labgrade.exports.telling import (
     message,
     moment,
     points,
+    remarks,
     seconds,
 )
 from labgrade.model import Json, LabResult, Outcome, State
@@ -51,13 +52,15 @@ def render(result: LabResult, *, language: Language) -> str:
         "run": harmless(result.run),
         "note": harmless(result.note[language]),
     }
+    if result.remarks:
+        extra["remarks"] = remarks(result, language)
     if result.student:
         extra["student"] = {"id": harmless(result.student.id), "name": harmless(result.student.name)}
-    environment: Json = {
-        "testEnvironment": harmless(result.cluster.name),
-        "extra": {"clusterUid": harmless(result.cluster.uid), "kubernetes": harmless(result.cluster.version)},
-    }
-    return document(result.tool_version, summary, tests, {"environment": environment, "extra": extra})
+    more: Json = {"extra": extra}
+    if result.cluster.name:
+        cluster = {"clusterUid": harmless(result.cluster.uid), "kubernetes": harmless(result.cluster.version)}
+        more = {"environment": {"testEnvironment": harmless(result.cluster.name), "extra": cluster}} | more
+    return document(result.tool_version, summary, tests, more)
 
 
 def document(tool_version: str, summary: Json, tests: list[Json], more: Json) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from labgrade import wording
 from labgrade.exports.markdown import cell, code, escaped, prose
-from labgrade.exports.telling import cut, distinct, graded, left_out, reason, total, why_not
+from labgrade.exports.telling import cut, distinct, graded, left_out, reason, remarks, total, why_not
 from labgrade.mending import mend_first
 from labgrade.model import LabResult, Outcome
 from labgrade.terminal import MARKS
@@ -53,6 +53,9 @@ def _head(result: LabResult, language: Language) -> list[str]:
     why = why_not(result, language)
     if why:
         lines += ["", f"**{escaped(cut(why, LONGEST))}**"]
+    told = remarks(result, language)
+    if told:
+        lines += ["", _label(wording.HANDED_IN, language), "", *(f"- {escaped(cut(words, LONGEST))}" for words in told)]
     first = mend_first(result)
     if first:
         lines += ["", f"{_label(wording.MEND_FIRST, language)} {prose(cut(first.title[language], LONGEST))}"]

@@ -16,6 +16,7 @@ from labgrade.exports.telling import (
     left_out,
     one_line,
     points,
+    remarks,
     seconds,
     total,
     why_not,
@@ -67,13 +68,15 @@ def _not_run(check_id: str, language: Language) -> Json:
 
 
 def _output(result: LabResult, language: Language) -> str:
-    """What stands above the tests: why there is no score, or what to mend first."""
-    lines = [f"{result.lab_title[language]}: {total(result, language)}"]
+    """What stands above the tests: why there is no score, what to say of what was handed in, what to mend first."""
+    colon = wording.colon(language)
+    lines = [f"{result.lab_title[language]}{colon}{total(result, language)}"]
     if not graded(result):
         lines.append(why_not(result, language))
+    lines += [f"{wording.HANDED_IN[language]}{colon}{words}" for words in remarks(result, language)]
     first = mend_first(result)
     if first:
-        lines.append(f"{wording.MEND_FIRST[language]}: {first.title[language]}")
+        lines.append(f"{wording.MEND_FIRST[language]}{colon}{first.title[language]}")
     return harmless("\n".join(lines))
 
 

@@ -24,6 +24,7 @@ from labgrade.exports.telling import (
     left_out,
     message,
     one_line,
+    remarks,
 )
 from labgrade.model import LabResult, Outcome
 from labgrade.text import Language, harmless
@@ -59,6 +60,9 @@ def suite_of(
     suite = _suite(result, harmless(name), language, more or {}, missing).build_xml_doc()
     _state_time(suite, result)
     _state_points(suite, result)
+    told = remarks(result, language)
+    if told:
+        ElementTree.SubElement(suite, "system-out").text = "\n".join((wording.HANDED_IN[language], *told))
     return suite
 
 
@@ -72,7 +76,9 @@ def _suite(result: LabResult, name: str, language: Language, more: Mapping[str, 
         case = TestCase(GRADE, name)
         case.add_error_info(cut(one_line(missing), LONGEST_MESSAGE), harmless(missing), "error")
         cases.append(case)
-    properties = _totals(result, language) | {key: harmless(value) for key, value in more.items()}
+    # Blank is what is not known, such as the cluster of somebody who handed in nothing.
+    known = {key: value for key, value in _totals(result, language).items() if value or key == "grade"}
+    properties = known | {key: harmless(value) for key, value in more.items()}
     return TestSuite(name, cases, timestamp=_timestamp(result.started), properties=properties)
 
 

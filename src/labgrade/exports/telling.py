@@ -14,11 +14,17 @@ GRAVEST: tuple[State, ...] = ("error", "failed", "blocked", "skipped", "passed")
 LONGEST_MESSAGE = 400
 """Characters: a message is a line in a table; the text below it has everything."""
 
+MOST_REMARKS = 50
+"""Of what was handed in; report.html has them all."""
+ENDS = (".", "!", "?", "…", ":", ";", ",")
+"""What a sentence, or a line of several, may end in."""
+
 POINTS = Text("points", "points")
 NOT_RUN = Text("not run; its points stay in the total", "non exécuté ; ses points restent dans le total")
 NOTHING = Text(
     "There was nothing to earn, so there is no grade.", "Il n’y avait rien à gagner, donc il n’y a pas de note."
 )
+MORE_REMARKS = Text("and {} more", "et {} autres")
 
 
 def distinct(result: LabResult) -> list[Outcome]:
@@ -48,12 +54,25 @@ def why_not(result: LabResult, language: Language) -> str:
         return ""
     if result.complete:
         return NOTHING[language]
-    reasons = (f"{wording.INCOMPLETE[language]}.", *(reason[language] for reason in wording.why_incomplete(result)))
-    return one_line(" ".join(reasons))
+    reasons = (wording.INCOMPLETE, *wording.why_incomplete(result))
+    return one_line(" ".join(map(sentences, (reason[language] for reason in reasons))))
+
+
+def sentences(words: str) -> str:
+    """Each line of the words as a sentence with its full stop, so that another may follow; all on one line."""
+    lines = filter(None, map(str.strip, words.split("\n")))
+    return " ".join(line if line.endswith(ENDS) else f"{line}." for line in lines)
+
+
+def remarks(result: LabResult, language: Language) -> list[str]:
+    """What there is to say of what was handed in, each on one line; where there is too much, how much more."""
+    told = [one_line(remark[language]) for remark in result.remarks[:MOST_REMARKS]]
+    left = len(result.remarks) - len(told)
+    return [*told, MORE_REMARKS[language].format(left)] if left else told
 
 
 def total(result: LabResult, language: Language) -> str:
-    """`16.5 / 20`, and what made it so; while there is no grade, the points so far."""
+    """`16.5 / 20`, and what made it so; while there is no grade, the points so far, if anything was looked at."""
     if result.complete and not result.possible:
         return "–"
     note = wording.score_note(result)[language]
@@ -62,7 +81,8 @@ def total(result: LabResult, language: Language) -> str:
 
 def message(outcome: Outcome, language: Language) -> str:
     """`1.5 / 4 points: what was seen`, on one line."""
-    return cut(one_line(f"{score(outcome, language)}: {reason(outcome, language)}"), LONGEST_MESSAGE)
+    words = f"{score(outcome, language)}{wording.colon(language)}{reason(outcome, language)}"
+    return cut(one_line(words), LONGEST_MESSAGE)
 
 
 def score(outcome: Outcome, language: Language) -> str:
@@ -76,7 +96,7 @@ def reason(outcome: Outcome, language: Language) -> str:
     fallback = {"blocked": wording.BLOCKED, "skipped": wording.SKIPPED, "error": wording.ERROR}
     words = outcome.saw[language]
     if outcome.state == "blocked" and outcome.blocked_by and not words:
-        words = f"{wording.MEND_FIRST[language]}: {', '.join(outcome.blocked_by)}"
+        words = f"{wording.MEND_FIRST[language]}{wording.colon(language)}{', '.join(outcome.blocked_by)}"
     return words or fallback.get(outcome.state, outcome.title)[language]
 
 
@@ -88,7 +108,8 @@ def all_words(outcome: Outcome, language: Language) -> str:
     elif outcome.state != "passed":
         rows[0] = (wording.STATES[outcome.state], Text(reason(outcome, "en"), reason(outcome, "fr")))
     lines = [outcome.title[language], score(outcome, language)]
-    lines += [f"{label[language]}: {words[language]}" for label, words in rows if words[language]]
+    colon = wording.colon(language)
+    lines += [f"{label[language]}{colon}{words[language]}" for label, words in rows if words[language]]
     return harmless("\n".join([*lines, *outcome.evidence]))
 
 

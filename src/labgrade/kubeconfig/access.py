@@ -196,7 +196,7 @@ def _server(place: Place, server: str | None, hosts: Collection[str]) -> str | N
         raise place.refusal(f"has the server {quoted(server)}", f"{port} is no port")
     if not _host_is_here(host) and _bare(host) not in {_bare(each.strip().lower()) for each in hosts}:
         why = f"{host} is not this machine, and its file must not decide where the grader connects to"
-        remedy = f"{FRESH}, or if you know that machine: LABGRADE_ALLOWED_HOSTS=HOST labgrade …"
+        remedy = f"{FRESH}, or if you know that machine: LABGRADE_ALLOWED_HOSTS=HOST labgrade …, in a cohort `servers:`"
         raise place.refusal(f"has the server {quoted(server)}", why, remedy)
     return f"https://{host}" + (f":{int(port)}" if port else "")
 
