@@ -227,7 +227,7 @@ class _Work:
     def fail(self, error: HarnessError | UsageError, *, ours: bool) -> None:
         """Ends it without a grade."""
         self.ours = ours
-        self.sheet = replace(self.sheet, note=note(error))
+        self.sheet = replace(self.sheet, note=note(error), remarks=tuple(self.notes))
 
     def tell(self, kind: str, words: str = "") -> None:
         """Passes on what happens."""
