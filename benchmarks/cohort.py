@@ -19,7 +19,7 @@ from benchmarks.ground import LABGRADE, Ground
 from benchmarks.timing import Figure, ran
 from labgrade import kubeconfig
 from labgrade.cluster.api import Api
-from labgrade.cohort import cohortform
+from labgrade.cohort.records import cohortform
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
 from labgrade.patience import every, monotonic

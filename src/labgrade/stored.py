@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 
 from labgrade import result
-from labgrade.cohort import cohortform
 from labgrade.cohort.model import CohortResult
+from labgrade.cohort.records import cohortform
 from labgrade.errors import UsageError
 from labgrade.model import LabResult
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from labgrade import result
-from labgrade.cohort import cohortform
 from labgrade.cohort.model import CohortResult, Mark
+from labgrade.cohort.records import cohortform
 from labgrade.model import Json, LabResult
 from labgrade.patience import until
 from tests.support.apiserver import ApiServer

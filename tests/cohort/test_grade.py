@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labgrade.cohort.store import Store
+from labgrade.cohort.records.store import Store
 from labgrade.cohort.warm import Forked
 from labgrade.course import Course
 from labgrade.errors import HarnessError

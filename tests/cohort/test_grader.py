@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from labgrade.cohort import pool
 from labgrade.cohort.grader import Grader, LocalCrew
+from labgrade.cohort.practice import pool
 from labgrade.cohort.task import Submission, Task
 from labgrade.course import Course
 from labgrade.errors import HarnessError

@@ -11,7 +11,7 @@ import pytest
 
 from labgrade import stored
 from labgrade.cli import main
-from labgrade.cohort import cohortform
+from labgrade.cohort.records import cohortform
 from labgrade.exports import EXPORTS
 from labgrade.exports.cohort import COHORT_EXPORTS
 from labgrade.home import home

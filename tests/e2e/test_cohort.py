@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from labgrade import course
-from labgrade.cohort import cohortform
+from labgrade.cohort.records import cohortform
 from labgrade.course import answers
 from labgrade.engine import find
 from labgrade.run import output

@@ -11,7 +11,7 @@ import yaml
 
 from labgrade import course
 from labgrade.cluster import target, workspace
-from labgrade.cohort import cohortform
+from labgrade.cohort.records import cohortform
 from labgrade.course import answers
 from labgrade.runid import new_run
 from tests.e2e.conftest import Practice

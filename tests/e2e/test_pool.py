@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from labgrade.cluster.api import Api
-from labgrade.cohort.inventory import Inventory, settled
-from labgrade.cohort.wiping import wipe
+from labgrade.cohort.practice.inventory import Inventory, settled
+from labgrade.cohort.practice.wiping import wipe
 from labgrade.course import answers
 from labgrade.facts.reading import RESOURCES
 from labgrade.model import Json
@@ -79,7 +79,7 @@ def test_what_is_left_elsewhere_is_found(
     api: Api, before: Inventory, practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A role, a webhook, settings in a namespace of everybody's, a label on a node: one by one, by name."""
-    monkeypatch.setattr("labgrade.cohort.wiping.SETTLE_SECONDS", 1.0)
+    monkeypatch.setattr("labgrade.cohort.practice.wiping.SETTLE_SECONDS", 1.0)
     maps = RESOURCES["ConfigMap"].path("default")
     for collection, body in ((ROLES, ROLE), (WEBHOOKS, HOOK), (maps, SETTINGS)):
         made = api.create(collection, json.loads(json.dumps(body)))

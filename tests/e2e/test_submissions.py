@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from labgrade.cohort import applying, handed, innode, screening
-from labgrade.cohort.bounded import Ended
 from labgrade.cohort.model import BySubmission
+from labgrade.cohort.submissions import applying, handed, innode, screening
+from labgrade.cohort.submissions.bounded import Ended
 from labgrade.cohort.task import Submission
 from labgrade.text import Text
 from tests.e2e.conftest import Practice, Work

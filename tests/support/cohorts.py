@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labgrade.cohort.marks import NOT_YET
+from labgrade.cohort.marking.marks import NOT_YET
 from labgrade.cohort.model import Alike, Change, CheckHead, CohortResult, LabHead, Mark, Row, Tally
 from labgrade.model import FULL_GRADE, State, Student
 from labgrade.text import Text

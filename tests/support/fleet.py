@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labgrade.cohort.scheduler import Certificates
+from labgrade.cohort.workers.scheduler import Certificates
 from labgrade.patience import until
 
 PEM = Path(__file__).parent / "pem"

@@ -12,8 +12,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from labgrade.cohort import worker
 from labgrade.cohort.task import Graded, Progress, Task, Told
+from labgrade.cohort.workers import worker
 from labgrade.course import Course
 from labgrade.errors import HarnessError
 from labgrade.grading.process import INTERRUPTED, Order, blank
@@ -23,7 +23,7 @@ from labgrade.text import text
 
 
 class Standin:
-    """See `labgrade.cohort.worker.Work`."""
+    """See `labgrade.cohort.workers.worker.Work`."""
 
     def __init__(self, course: Course, *, clusters: int, told: Told) -> None:
         self._course, self._told, self._stop = course, told, threading.Event()

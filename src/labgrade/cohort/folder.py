@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from labgrade import exports, result
-from labgrade.cohort import marks
+from labgrade.cohort.marking import marks
 from labgrade.cohort.model import Attempt, CohortResult
 from labgrade.errors import UsageError
 from labgrade.exports.cohort import COHORT_EXPORTS

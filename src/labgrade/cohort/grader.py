@@ -32,7 +32,7 @@ from labgrade.patience import monotonic
 from labgrade.text import Text
 
 if TYPE_CHECKING:
-    from labgrade.cohort.pool import Pool
+    from labgrade.cohort.practice.pool import Pool
 
 KEPT = ("PATH", "HOME", "TZ", "LANG", "LOGNAME", "USER")
 KEPT_STARTS = ("LC_", "XDG_", "DOCKER_", "LABGRADE_")
@@ -176,7 +176,7 @@ class Grader:
     def _handed_in(self, work: _Work, folder: Path) -> Generator[Path]:
         """A practice cluster with the submission on it; afterwards it is wiped."""
         # With all that it needs, only where something is handed in.
-        from labgrade.cohort import applying, innode, screening
+        from labgrade.cohort.submissions import applying, innode, screening
 
         submission, lab = work.task.submission, work.lab
         assert submission is not None
@@ -191,7 +191,7 @@ class Grader:
             yield lent.kubeconfig
 
     def _the_pool(self) -> Pool:
-        from labgrade.cohort.pool import Pool
+        from labgrade.cohort.practice.pool import Pool
 
         with self._turn:
             if self._stopping.is_set():

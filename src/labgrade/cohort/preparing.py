@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from labgrade import kubeconfig
 from labgrade.cluster import target
-from labgrade.cohort import handed, screening
 from labgrade.cohort.model import ByContext, ByKubeconfig, BySubmission, Cohort, Member
+from labgrade.cohort.submissions import handed, screening
 from labgrade.cohort.task import Task
 from labgrade.course.library import Course
 from labgrade.errors import HarnessError, UsageError

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from labgrade import course, exports
 from labgrade.cli import FINDINGS, FINE, HARNESS, INTERRUPTED
-from labgrade.cohort import marks, roster
 from labgrade.cohort.batch import Batch, Ending
 from labgrade.cohort.folder import DATABASE, Folder
+from labgrade.cohort.marking import marks
 from labgrade.cohort.model import Attempt, Cohort, CohortResult, Mark, Row
 from labgrade.cohort.preparing import Setting
+from labgrade.cohort.records.store import Store
+from labgrade.cohort.roster import cohortfile as roster
 from labgrade.cohort.screen import Screen, screen
-from labgrade.cohort.store import Store
 from labgrade.cohort.task import Crew, Task
 from labgrade.commands.options import absolute, course_options, language, seconds, shown_path
 from labgrade.course.library import Course
@@ -164,8 +165,8 @@ class _Run:
 
     def _crew(self, tasks: Sequence[Task]) -> Crew:
         if self._args.scheduler:
-            from labgrade.cohort.remote import DaskCrew  # an optional part of the installation
-            from labgrade.cohort.scheduler import Certificates
+            from labgrade.cohort.workers.crew import DaskCrew  # an optional part of the installation
+            from labgrade.cohort.workers.scheduler import Certificates
 
             return DaskCrew(
                 self._args.scheduler,

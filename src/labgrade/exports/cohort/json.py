@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labgrade.cohort.cohortform import dumps
 from labgrade.cohort.model import CohortResult
+from labgrade.cohort.records.cohortform import dumps
 from labgrade.text import Language
 
 

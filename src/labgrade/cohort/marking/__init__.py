@@ -1,0 +1,1 @@
+"""What counts: attempts, lateness, and work that is the same."""

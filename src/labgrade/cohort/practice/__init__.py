@@ -1,0 +1,1 @@
+"""Practice clusters for submissions: made, lent, wiped, and removed whatever happens."""

@@ -1,0 +1,1 @@
+"""COHORT.yaml and rosters: who is graded, on what, until when."""

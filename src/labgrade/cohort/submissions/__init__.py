@@ -1,0 +1,1 @@
+"""What students hand in: found, judged safe, and put into a cluster."""
