@@ -233,6 +233,14 @@ def test_one_cluster_under_two_names_is_pointed_out(group: Class) -> None:
     assert "the same cluster, b01: ada, bob" in screen
 
 
+def test_what_an_option_leaves_out_is_nobodys_fault(group: Class) -> None:
+    """No grade, and the exit code of findings: the harness did its work."""
+    group.student("ada")
+    code, screen = group.grade("--only", "served")
+    assert (code, group.grades) == (1, {"ada": None}), screen
+    assert "there" in group.marks["ada"].because.en
+
+
 def test_by_a_context_of_the_trainers_own(group: Class) -> None:
     """From the trainer's kubeconfig; one that is not in it is the trainer's slip, so 3."""
     group.student("ada")
@@ -267,8 +275,9 @@ def test_the_reports_are_those_of_the_attempt_that_counts(group: Class) -> None:
     assert group.grade("--resume", counts="last")[0] == 0
     assert (group.grades, group.result("ada").grade) == ({"ada": 13}, 13)
     (group.out / "students/ada/result.json").unlink()
-    assert group.grade("--resume")[0] == 0
+    assert group.grade("--resume", "--format", "gradescope")[0] == 0
     assert (group.grades, group.result("ada").run) == ({"ada": 20}, first.run)
+    assert (group.out / "students/ada/gradescope.json").exists()
     assert group.marks["ada"].attempts == 2
 
 

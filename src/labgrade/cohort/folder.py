@@ -34,13 +34,14 @@ class Folder:
         make_folder(path)
 
     def holds(self, attempt: Attempt) -> bool:
-        """Whether the reports that are there are on that attempt."""
-        path = self.path / marks.folder(attempt.student, attempt.lab, self._labs) / result.FILE_NAME
+        """Whether the reports are there, and on that attempt."""
+        into = self.path / marks.folder(attempt.student, attempt.lab, self._labs)
         try:
-            found = result.read(path)
+            found = result.read(into / result.FILE_NAME)
         except UsageError:
             return False
-        return (found.run, found.started) == (attempt.result.run, attempt.result.started)
+        same = (found.run, found.started) == (attempt.result.run, attempt.result.started)
+        return same and all((into / exports.EXPORTS[name].file).exists() for name in self._of_each)
 
     def write_student(self, attempt: Attempt, log: str | None = None) -> None:
         """The reports on one attempt, and with a `log` also pytest's words on it."""

@@ -160,8 +160,8 @@ class _Run:
         if graded.complete and not lacking:
             return FINE
         latest = [self._attempts[pair][-1] if self._attempts.get(pair) else None for pair in lacking]
-        theirs = [attempt for attempt in latest if attempt and attempt.round == round_ and not attempt.ours]
-        return FINDINGS if len(theirs) == len(latest) else HARNESS
+        ours = any(attempt is None or attempt.round != round_ or _is_ours(attempt) for attempt in latest)
+        return HARNESS if ours else FINDINGS
 
     def _crew(self, tasks: Sequence[Task]) -> Crew:
         if self._args.scheduler:
@@ -246,6 +246,12 @@ class _Run:
         if not self._args.quiet:
             for path in files:
                 print(f"  {shown_path(path)}")
+
+
+def _is_ours(attempt: Attempt) -> bool:
+    """Whether we are the reason why it is not complete; what an option left out is nobody's fault."""
+    result = attempt.result
+    return attempt.ours and (bool(result.note) or any(outcome.state == "error" for outcome in result.outcomes))
 
 
 def _every(graded: CohortResult) -> list[tuple[Row, Mark]]:
