@@ -131,7 +131,7 @@ def test_every_answer_that_this_commit_picks_is_proven(
 ) -> None:
     """Starter, solution and a share of the mistakes of every lab, on a cluster that `prove` makes and removes."""
     seed = practice.environment.get("LABGRADE_PROOF_SEED", "")
-    few = ("--part", "8", "--jobs", "3")  # three clusters at once are much for two cores
+    few = ("--part", "12", "--jobs", "3")  # three clusters at once are much for two cores
     proved = practice.labgrade("prove", "--all", *few, "--seed", seed, "--out", str(tmp_path / "proof"), seconds=3000)
     print(proved.stdout)
     assert proved.returncode == 0, proved.stdout + proved.stderr
