@@ -24,6 +24,11 @@ class HarnessError(_Told):
     """We could not look. Costs nobody a point: the check ends in `error`, a command with exit code 3."""
 
 
+def unforeseen(error: BaseException) -> HarnessError:
+    """An error of labgrade's own, as trouble of ours that stays one student's."""
+    return HarnessError(f"labgrade itself went wrong: {error!r}")
+
+
 class TimeUp(HarnessError):
     """It took longer than it was given: no reason to try the same again."""
 

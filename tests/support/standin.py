@@ -16,7 +16,7 @@ from labgrade.cohort.task import Graded, Progress, Task, Told
 from labgrade.cohort.workers import worker
 from labgrade.course import Course
 from labgrade.errors import HarnessError
-from labgrade.grading.process import INTERRUPTED, Order, blank
+from labgrade.grading.process import INTERRUPTED, blank
 from labgrade.model import Outcome
 from labgrade.patience import monotonic
 from labgrade.text import text
@@ -37,7 +37,7 @@ class Standin:
         times = self._times(task)
         self._obey("kill" if task.student.name == "claimed" and times == 1 else task.student.name)
         lab = self._course.lab(task.lab)
-        sheet = blank(Order(course=self._course, lab=lab, student=task.student))
+        sheet = blank(lab, self._course.digest(), student=task.student)
         if task.student.name == "claimed" and times == 2:
             return Graded(replace(sheet, note=text("another labgrade is grading this cluster")), monotonic() - began)
         if self._stop.is_set():

@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC
 
+from labgrade import clock
 from labgrade.cohort.model import Attempt, ByContext, Cohort, Member
 from labgrade.cohort.preparing import Refusal, Setting, blank, chains, note, prepared
 from labgrade.cohort.task import Crew, Graded, Task
-from labgrade.errors import HarnessError, UsageError
+from labgrade.errors import HarnessError, UsageError, unforeseen
 from labgrade.grading.process import INTERRUPTED
 from labgrade.model import Lab
 from labgrade.patience import monotonic
@@ -58,6 +58,8 @@ class Batch:
         self._say = say
         self._cohort, self._labs, self._setting = cohort, labs, setting
         self._round, self._keep = round_, keep
+        self._lab = {lab.id: lab for lab in labs}
+        self._member = {member.student.id: member for member in cohort.members}
         self._came = queue.SimpleQueue[tuple[Task, "Future[Graded]"]]()
         self._why = Text("", "")
         self._trouble: HarnessError | UsageError | None = None
@@ -131,7 +133,6 @@ class Batch:
 
     def _attempt(self, task: Task, graded: Graded) -> Attempt:
         handed_in = task.submission
-        member = next(each for each in self._cohort.members if each.student == task.student)
         return Attempt(
             student=task.student.id,
             lab=task.lab,
@@ -140,22 +141,20 @@ class Batch:
             seconds=graded.seconds,
             ours=graded.ours,
             submission=handed_in.digest if handed_in else "",
-            submitted=_submitted(member) or (handed_in.submitted if handed_in else ""),
+            submitted=_submitted(self._member[task.student.id]) or (handed_in.submitted if handed_in else ""),
             notes=graded.notes,
         )
 
     def _unjudged(self, task: Task, error: BaseException) -> Graded:
         if not isinstance(error, HarnessError):
-            error = HarnessError(f"labgrade itself went wrong: {error!r}")
-        lab = next(lab for lab in self._labs if lab.id == task.lab)
-        return Graded(replace(blank(task.student, lab, self._setting.course), note=note(error)), 0.0)
+            error = unforeseen(error)
+        return Graded(replace(blank(task.student, self._lab[task.lab], self._setting.course), note=note(error)), 0.0)
 
     def _refused(self, refusal: Refusal) -> Attempt:
-        lab = next(lab for lab in self._labs if lab.id == refusal.lab)
-        sheet = blank(refusal.member.student, lab, self._setting.course)
+        sheet = blank(refusal.member.student, self._lab[refusal.lab], self._setting.course)
         return Attempt(
             student=refusal.member.student.id,
-            lab=lab.id,
+            lab=refusal.lab,
             round=self._round,
             result=replace(sheet, note=note(refusal.error, refusal.member)),
             seconds=0.0,
@@ -168,10 +167,10 @@ class Batch:
     def interruptible(self) -> Generator[None]:
         """Within, Ctrl-C and SIGTERM, however often, ask `run` for one orderly end, and break off nothing else."""
 
-        def note(*_: object) -> None:
+        def ask(*_: object) -> None:
             self._why = self._why or INTERRUPTED
 
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
@@ -181,4 +180,4 @@ class Batch:
 
 def _submitted(member: Member) -> str:
     """When, as the roster says; empty where it does not."""
-    return member.submitted.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if member.submitted else ""
+    return clock.stamp(member.submitted) if member.submitted else ""

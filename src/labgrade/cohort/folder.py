@@ -35,7 +35,7 @@ class Folder:
 
     def holds(self, attempt: Attempt) -> bool:
         """Whether the reports are there, and on that attempt."""
-        into = self.path / marks.folder(attempt.student, attempt.lab, self._labs)
+        into = self._place(attempt)
         try:
             found = result.read(into / result.FILE_NAME)
         except UsageError:
@@ -45,7 +45,7 @@ class Folder:
 
     def write_student(self, attempt: Attempt, log: str | None = None) -> None:
         """The reports on one attempt, and with a `log` also pytest's words on it."""
-        into = self.path / marks.folder(attempt.student, attempt.lab, self._labs)
+        into = self._place(attempt)
         make_folder(into)
         if log is not None:
             write_whole(into / LOG, log.encode("utf-8", "replace"))
@@ -53,6 +53,9 @@ class Folder:
             chosen = exports.EXPORTS[name]
             words = chosen.render(attempt.result, language=self._language)
             write_whole(into / chosen.file, words.encode("utf-8", "replace"))
+
+    def _place(self, attempt: Attempt) -> Path:
+        return self.path / marks.folder(attempt.student, attempt.lab, self._labs)
 
     def write_cohort(self, graded: CohortResult) -> list[Path]:
         """The reports on all of them; their paths."""

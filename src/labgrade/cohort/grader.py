@@ -24,7 +24,7 @@ from labgrade.cohort.warm import Forked
 from labgrade.course import answers
 from labgrade.course.answers import CLUSTER
 from labgrade.course.library import Course
-from labgrade.errors import HarnessError, UsageError
+from labgrade.errors import HarnessError, UsageError, unforeseen
 from labgrade.grading.child import Call, Child
 from labgrade.grading.process import INTERRUPTED, LOG, Interrupted, Order, blank, conduct
 from labgrade.model import Check, Lab, LabResult, Outcome
@@ -93,7 +93,7 @@ class Grader:
         except OSError as error:
             work.fail(HarnessError(f"{error.filename or tempfile.gettempdir()}: {error.strerror}"), ours=True)
         except Exception as error:  # whatever is wrong with one student must not become the others' affair
-            work.fail(HarnessError(f"labgrade itself went wrong: {error!r}"), ours=True)
+            work.fail(unforeseen(error), ours=True)
         self._told(Progress(task.student.id, task.lab, "ended", earned=work.sheet.earned))
         if self._stopping.is_set() and not work.sheet.complete:
             work.sheet = replace(work.sheet, note=INTERRUPTED)
@@ -215,7 +215,7 @@ class _Work:
     sheet: LabResult = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sheet = blank(self.order)
+        self.sheet = blank(self.lab, self.task.course, student=self.task.student)
 
     def keep(self, sheet: LabResult) -> None:
         """The result as it grows, with the name of the cluster that the trainer knows it by."""

@@ -20,10 +20,8 @@ from labgrade.cluster import target
 from labgrade.cohort.model import ByContext, ByKubeconfig, BySubmission, Cohort, Member
 from labgrade.cohort.submissions import handed, screening
 from labgrade.cohort.task import Task
-from labgrade.course.library import Course
-from labgrade.errors import HarnessError, UsageError
+from labgrade.errors import HarnessError, UsageError, unforeseen
 from labgrade.grading import process
-from labgrade.grading.process import Order
 from labgrade.kubeconfig import Access
 from labgrade.model import Lab, LabResult, Student
 from labgrade.text import Text, harmless
@@ -68,7 +66,7 @@ def prepared(
         except (UsageError, HarnessError) as error:
             refusals.append(Refusal(member, lab.id, error))
         except Exception as error:  # whatever is wrong with one student's files must not become the others' affair
-            refusals.append(Refusal(member, lab.id, HarnessError(f"labgrade itself went wrong: {error!r}")))
+            refusals.append(Refusal(member, lab.id, unforeseen(error)))
     return _with_neighbours(tasks), refusals
 
 
@@ -147,7 +145,7 @@ class _Away:
         except (UsageError, HarnessError) as error:
             return error
         except Exception as error:  # likewise
-            return HarnessError(f"labgrade itself went wrong: {error!r}")
+            return unforeseen(error)
 
 
 def _elsewhere(member: Member, access: Access) -> UsageError | None:
@@ -171,7 +169,7 @@ def _elsewhere(member: Member, access: Access) -> UsageError | None:
 
 def blank(student: Student, lab: Lab, course: str) -> LabResult:
     """The result of a lab that could not even be begun; a note is to say why."""
-    sheet = process.blank(Order(Course(lab.folder.parent.parent), lab, student=student, digest=course))
+    sheet = process.blank(lab, course, student=student)
     return replace(sheet, finished=sheet.started)
 
 

@@ -7,11 +7,10 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from labgrade import course, exports
+from labgrade import clock, course, exports
 from labgrade.cli import FINDINGS, FINE, HARNESS, INTERRUPTED
 from labgrade.cohort.batch import Batch, Ending
 from labgrade.cohort.folder import DATABASE, Folder
@@ -147,7 +146,7 @@ class _Run:
             finally:
                 # Whatever ended it: what is in the database is in the reports.
                 self._mend()
-                graded = self._graded(round_, finished=_now() if ended else None)
+                graded = self._graded(round_, finished=clock.now() if ended else None)
                 files = self._folder.write_cohort(graded)
         lacking = {(name, lab.id) for name in ids for lab in self._labs} - self._store.graded(round_)
         self._summarise(graded, ending, files, lacking)
@@ -305,7 +304,3 @@ def _free_mib() -> int:
         return int(next(line.split()[1] for line in words.splitlines() if line.startswith("MemAvailable:"))) // 1024
     except (OSError, StopIteration, ValueError):
         return 4096
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

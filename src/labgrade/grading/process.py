@@ -8,11 +8,10 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from labgrade import engine, result
+from labgrade import clock, engine, result
 from labgrade.course.library import Course
 from labgrade.errors import HarnessError, UsageError
 from labgrade.grading.child import Call, Child, Spawned, Start
@@ -100,7 +99,7 @@ def conduct(
     fatal: HarnessError | UsageError | None = None
     with _running_child(start(_call(order, run, log))) as child, _interruptible(child) as interrupted:
         # The digest takes time, and so does the start of pytest: both at once.
-        sheet = blank(order, run)
+        sheet = blank(order.lab, order.digest or order.course.digest(), run=run, student=order.student)
         keep(sheet)
         with _limited(child, order.seconds) as late:
             for event in received(child.events):
@@ -123,7 +122,7 @@ def conduct(
         fatal = HarnessError(_ended_early(order.lab, log))
     if fatal:
         sheet = replace(sheet, note=fatal.why)
-    sheet = replace(sheet, finished=_now())
+    sheet = replace(sheet, finished=clock.now())
     keep(sheet)
     if interrupted:
         raise Interrupted(sheet)
@@ -146,22 +145,21 @@ def _ended_early(lab: Lab, log: Path) -> Text:
     )
 
 
-def blank(order: Order, run: str = "") -> LabResult:
-    """The result before anything was looked at."""
-    lab = order.lab
+def blank(lab: Lab, digest: str, *, run: str = "", student: Student | None = None) -> LabResult:
+    """The result before anything was looked at; `digest` is the course's."""
     return LabResult(
         lab_id=lab.id,
         lab_title=lab.title,
         tool_version=version("labgrade"),
-        course_digest=order.digest or order.course.digest(),
+        course_digest=digest,
         run=run,
         cluster=ClusterInfo("", "", ""),
-        started=_now(),
+        started=clock.now(),
         finished=None,
         possible=sum(check.points for check in lab.checks),
         outcomes=(),
         not_run=tuple(check.id for check in lab.checks),
-        student=order.student,
+        student=student,
     )
 
 
@@ -279,7 +277,3 @@ def _interruptible(child: Child) -> Generator[Sequence[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

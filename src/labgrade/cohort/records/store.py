@@ -14,10 +14,10 @@ import threading
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from labgrade import clock
 from labgrade.cohort.model import Attempt
 from labgrade.cohort.records import storetrouble
 from labgrade.cohort.records.storeform import KEEP, attempt_of, prepare, row
@@ -80,7 +80,7 @@ class Store:
                 database.execute("UPDATE rounds SET labs = ?, students = ? WHERE number = ?", (*lists, number))
                 return number
             number += 1
-            database.execute("INSERT INTO rounds VALUES (?, ?, ?, ?, ?)", (number, course_digest, _now(), *lists))
+            database.execute("INSERT INTO rounds VALUES (?, ?, ?, ?, ?)", (number, course_digest, clock.now(), *lists))
             return number
 
     def _refuse_mixture(self, number: int, before: str, now: str) -> None:
@@ -158,10 +158,6 @@ def _refuse_others(path: Path) -> None:
         raise UsageError(f"{path} cannot be opened: {error.strerror}") from error
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(f"{path} is no file, so it can be no database: move it away, or choose another folder")
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _short(digest: str) -> str:

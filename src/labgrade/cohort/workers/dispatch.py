@@ -14,7 +14,7 @@ from labgrade.cohort.workers.extra import Client, FutureCancelledError
 from labgrade.cohort.workers.members import CLUSTER, Members, Timing
 from labgrade.course import Course
 from labgrade.errors import HarnessError
-from labgrade.grading.process import INTERRUPTED, Order, blank
+from labgrade.grading.process import INTERRUPTED, blank
 from labgrade.patience import monotonic
 from labgrade.runid import new_run
 from labgrade.text import Text, harmless
@@ -167,8 +167,8 @@ class Dispatch:
         self._table.put(job)
 
     def _ungraded(self, job: Job, note: Text) -> Graded:
-        order = Order(course=self._course, lab=self._course.lab(job.task.lab), student=job.task.student)
-        return Graded(replace(blank(order), note=note), round(monotonic() - job.since, 2))
+        sheet = blank(self._course.lab(job.task.lab), job.task.course, student=job.task.student)
+        return Graded(replace(sheet, note=note), round(monotonic() - job.since, 2))
 
     # The workers and the scheduler.
 
