@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from labgrade.grading.child import Call, kill_session
@@ -34,6 +34,7 @@ class Forked:
         """Begins; UsageError or HarnessError where the log cannot be written."""
         with written(call.log):
             call.log.touch()
+        self._turn = threading.Lock()
         reading, writing = _context.Pipe(duplex=False)
         # Nobody writes to it: its end is the end of the process that would listen to the events.
         watched, self._kept = _context.Pipe(duplex=False)
@@ -45,23 +46,28 @@ class Forked:
 
     def interrupt(self) -> None:
         """Asks it to restore what it changed, and to end."""
-        pid = self._process.pid
-        if pid and self._process.is_alive():
+        if pid := self._alive():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT)
 
     def kill(self) -> None:
         """Ends it and all that it started, at once."""
-        if self._process.pid and self._process.is_alive():
-            kill_session(self._process.pid)
+        if pid := self._alive():
+            kill_session(pid)
 
     def ended(self, seconds: float | None = None) -> bool:
-        """Whether it has, within so many seconds; None: however long that takes."""
-        self._process.join(seconds)
-        if self._process.is_alive():
+        """Whether it has, within so many seconds; None: however long that takes. From any thread."""
+        if not wait([self._process.sentinel], seconds):
             return False
-        self._kept.close()
+        with self._turn:
+            self._process.join()
+            self._kept.close()
         return True
+
+    def _alive(self) -> int | None:
+        """Its id, as long as it runs."""
+        with self._turn:  # the library's own look at a process is for one thread at a time
+            return self._process.pid if self._process.is_alive() else None
 
 
 def _judge(call: Call, events: Connection, alive: Connection) -> None:
